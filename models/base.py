@@ -1,0 +1,144 @@
+"""The estimator contract: one object holds the state of many series in flat arrays, one row per *slot*.
+
+The product is the batch call, `Estimator.score_learn_many`: prequential (each sample is scored by the state before it, then
+learned), any mix of series, order kept.  Results are bit-identical whatever the batch boundaries, whichever other series are
+interleaved, and across `snapshot`/`restore`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BoolColumn", "Estimator", "FloatColumn", "IntColumn", "ScoreKind", "Scores", "Snapshot"]
+
+FloatColumn = npt.NDArray[np.float64]
+IntColumn = npt.NDArray[np.int64]
+BoolColumn = npt.NDArray[np.bool_]
+Snapshot = dict[str, Any]
+ScoreKind = Literal["probability", "raw"]
+
+
+class Scores(NamedTuple):
+    """Output columns of one batch, allocated by the caller and filled in place.
+
+    Attributes
+    ----------
+    score : (B,) float64
+        Higher is more anomalous; range given by the model's docstring.  0.0 until the series is ready.
+    expected : (B,) float64
+        Value the model expected before it saw the sample; NaN = the model has no such notion, or is not ready.
+    scale : (B,) float64
+        One standard deviation's worth of expected spread around `expected`, in units of the value; NaN likewise.
+    """
+
+    score: FloatColumn
+    expected: FloatColumn
+    scale: FloatColumn
+
+    @classmethod
+    def empty(cls, n: int) -> Scores:
+        """Uninitialised columns for `n` samples.
+
+        Examples
+        --------
+        >>> Scores.empty(3).score.shape
+        (3,)
+        """
+        return cls(np.empty(n), np.empty(n), np.empty(n))
+
+
+class Estimator(ABC):
+    """Base of every model.  Subclasses are registered by `name` in `models.registry`.
+
+    Attributes
+    ----------
+    name : str
+        Registered name, as written in ``topics.yaml``.
+    score_kind : {"probability", "raw"}
+        ``probability``: the score is one minus a nominal tail probability, in [0, 1].  ``raw``: only its order means something.
+    n_features : int
+        Columns of `X` in the batch call.  1 for univariate models.
+    """
+
+    name: ClassVar[str]
+    score_kind: ClassVar[ScoreKind] = "raw"
+    n_features: int = 1
+
+    @property
+    @abstractmethod
+    def n_slots(self) -> int:
+        """Rows reserved so far."""
+
+    @abstractmethod
+    def reserve(self, n_slots: int) -> None:
+        """Make rows ``0 .. n_slots-1`` usable; existing rows keep their state.  Growth is geometric."""
+
+    @abstractmethod
+    def reset(self, slots: IntColumn) -> None:
+        """Return the rows `slots` to the state of a series never seen (used when a slot is evicted)."""
+
+    @abstractmethod
+    def score_learn_many(self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores) -> BoolColumn:
+        """Score every sample by the state before it, then learn it, in order.
+
+        Parameters
+        ----------
+        slots : (B,) int64
+            Row of each sample's series; every row must have been reserved.
+        event_time_ns : (B,) int64
+            Event time, ns UTC.  Models without a notion of time ignore it.
+        X : (B,) or (B, F) float64
+            Values.  NaN = missing feature; what a model does with it is in its docstring.
+        out : Scores
+            Columns of length B, overwritten.
+
+        Returns
+        -------
+        ready : (B,) bool
+            False while the series' model is warming up (its score then is 0.0): unknown never reads as normal.
+
+        Raises
+        ------
+        SlotError
+            A slot is not reserved; nothing was learned.
+        ShapeError
+            The columns differ in length or dtype; nothing was learned.
+        """
+
+    @abstractmethod
+    def snapshot(self, slots: IntColumn) -> Snapshot:
+        """State of `slots` as a versioned dict of arrays and plain values; shares no memory with the model."""
+
+    @abstractmethod
+    def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
+        """Put a snapshot's rows into `slots` (reserved as needed); later scores are bit-identical to the original's.
+
+        Raises
+        ------
+        SnapshotError
+            Unknown version, another model, other parameters, or a row count that does not fit.  Nothing is changed.
+        """
+
+    @property
+    @abstractmethod
+    def state_nbytes(self) -> int:
+        """Bytes held for all reserved rows."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> Mapping[str, Any]:
+        """Constructor parameters, JSON-serialisable: part of the model hash."""
+
+    @abstractmethod
+    def describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
+        """What the model knows of one series, for explanations."""
+
+    @property
+    def slot_nbytes(self) -> int:
+        """Bytes of state per series."""
+        return self.state_nbytes // max(self.n_slots, 1)
