@@ -1,0 +1,67 @@
+"""Clocks.  Stages receive time as an argument; only `service`, `crosscheck` and `sinks` hold one of these."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+__all__ = ["NS_PER_SEC", "Clock", "ManualClock", "SystemClock"]
+
+NS_PER_SEC = 1_000_000_000
+
+
+class Clock(Protocol):
+    """What tells the time: UTC in ns since the epoch, and a monotonic reading for deadlines."""
+
+    def now_ns(self) -> int:
+        """Wall clock, ns since 1970-01-01 UTC."""
+
+    def monotonic_secs(self) -> float:
+        """Seconds that never go backwards."""
+
+
+class SystemClock:
+    """The machine's clocks.
+
+    Examples
+    --------
+    >>> SystemClock().now_ns() > 1_600_000_000 * NS_PER_SEC
+    True
+    """
+
+    def now_ns(self) -> int:
+        """Wall clock, ns since 1970-01-01 UTC."""
+        return time.time_ns()
+
+    def monotonic_secs(self) -> float:
+        """Seconds that never go backwards."""
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that a test moves by hand.
+
+    Examples
+    --------
+    >>> clock = ManualClock(now_ns=5)
+    >>> clock.advance_secs(2)
+    >>> clock.now_ns(), clock.monotonic_secs()
+    (2000000005, 2.0)
+    """
+
+    def __init__(self, now_ns: int = 0) -> None:
+        self._now_ns = now_ns
+        self._monotonic_secs = 0.0
+
+    def now_ns(self) -> int:
+        """The hand-set wall clock, ns since 1970-01-01 UTC."""
+        return self._now_ns
+
+    def monotonic_secs(self) -> float:
+        """Seconds advanced so far."""
+        return self._monotonic_secs
+
+    def advance_secs(self, secs: float) -> None:
+        """Move both readings forward."""
+        self._now_ns += round(secs * NS_PER_SEC)
+        self._monotonic_secs += secs

@@ -1,0 +1,107 @@
+"""What a codec is: bytes of one record batch → columns of points or log lines, plus the records that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.codecs.record import RecordBatch
+from pipeline.errors import RecordError
+
+__all__ = ["BadRecord", "Codec", "LogLines", "Points", "SeriesKey"]
+
+SeriesKey = Hashable
+"""What a codec uses to tell series apart before labels are parsed, e.g. ``(name, raw label bytes)``: two keys may name one
+series (other spelling), one key never names two."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """One record that cannot be used: its row in the batch and why."""
+
+    row: int
+    error: RecordError
+
+
+@dataclass(slots=True)
+class Points:
+    """Samples as decoded, series not yet resolved.  Order: by row, then by position inside the record.
+
+    Attributes
+    ----------
+    row : (M,) int64
+        Row of the record batch each point comes from.
+    position : (M,) int64
+        Ordinal of the point inside its record, from 0.
+    event_time_ns : (M,) int64
+        Event time, ns UTC.
+    value : (M,) float64
+        Finite values only: others are `bad`.
+    keys : list of M hashables
+        Series key of each point.
+    labels_of : callable
+        Series key → label mapping including ``__name__``; called once per unseen key.  Raises RecordError for labels that
+        cannot be used.
+    bad : list of BadRecord
+        Records of the batch that failed to decode, by row; their rows have no points.
+    n_empty : int
+        Records that are well formed but hold nothing to score (tombstones, metadata): accounted as filtered.
+    """
+
+    row: npt.NDArray[np.int64]
+    position: npt.NDArray[np.int64]
+    event_time_ns: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    keys: list[SeriesKey]
+    labels_of: Callable[[SeriesKey], Mapping[str, str]]
+    bad: list[BadRecord] = field(default_factory=list)
+    n_empty: int = 0
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(slots=True)
+class LogLines:
+    """Log records as decoded.
+
+    Attributes
+    ----------
+    row : (M,) int64
+        Row of the record batch.
+    event_time_ns : (M,) int64
+        Event time, ns UTC.
+    message : list of M str
+        The text that is mined for templates.
+    level : list of M str
+        Upper-case severity word, "" when the record names none.
+    labels : list of M mappings
+        Source labels (service, host, ...), without the message.
+    bad, n_empty
+        As in `Points`.
+    """
+
+    row: npt.NDArray[np.int64]
+    event_time_ns: npt.NDArray[np.int64]
+    message: list[str]
+    level: list[str]
+    labels: list[Mapping[str, str]]
+    bad: list[BadRecord] = field(default_factory=list)
+    n_empty: int = 0
+
+    def __len__(self) -> int:
+        return len(self.message)
+
+
+class Codec(Protocol):
+    """Decodes whole record batches of one format.  Never raises: what fails is listed in `bad`."""
+
+    name: str
+    """Format name as written in ``topics.yaml``."""
+
+    def decode(self, batch: RecordBatch) -> Points | LogLines:
+        """Decode every record of `batch`; the union of rows with output, bad rows and empty rows is all rows."""

@@ -1,0 +1,353 @@
+"""The schema of ``topics.yaml``: frozen pydantic models; every option has one sentence.
+
+Positions, references between parts and model parameters are checked by `pipeline.config.load`, which reports every
+problem at once.
+Durations carry their unit in the name.  Matchers are exact values, ``*`` globs, or lists of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "AlertSettings",
+    "BrokerSettings",
+    "Config",
+    "CrosscheckSettings",
+    "DetectorSettings",
+    "EpisodeSettings",
+    "FixedThreshold",
+    "IncidentSettings",
+    "LocalProvider",
+    "LogSettings",
+    "Match",
+    "ModelSettings",
+    "OutputTopic",
+    "OutputTopics",
+    "Secret",
+    "SecuritySettings",
+    "SeriesSettings",
+    "SeverityRule",
+    "SourceTopic",
+    "TailThreshold",
+    "WorkerSettings",
+]
+
+Severity = Literal["P0", "P1", "P2", "P3"]
+Category = Literal["infrastructure", "application", "business", "security"]
+Glob = str | list[str]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Secret(_Section):
+    """A secret taken from the environment or a file, never written in the configuration."""
+
+    env: str | None = Field(None, description="Name of the environment variable that holds the secret.")
+    file: str | None = Field(None, description="Path of a file that holds the secret; the last line break is dropped.")
+
+
+class SecuritySettings(_Section):
+    """How to talk to the brokers."""
+
+    protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="Transport security of the connection."
+    )
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="SASL mechanism; needed with the sasl protocols."
+    )
+    username: str | None = Field(None, description="SASL user name.")
+    password: Secret | None = Field(None, description="SASL password.")
+    ca_file: str | None = Field(None, description="PEM file of the certificate authority the brokers are checked against.")
+
+
+class BrokerSettings(_Section):
+    """The Kafka cluster."""
+
+    bootstrap: str = Field(
+        "127.0.0.1:9092", description="Comma-separated host:port list; STREAMWARDEN_BROKER or --broker override it."
+    )
+    security: SecuritySettings = Field(SecuritySettings(), description="Transport security and authentication.")
+    session_timeout_secs: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="A worker that stays silent this long is taken out of its group."
+    )
+    heartbeat_interval_secs: Annotated[float, Field(gt=0)] = Field(2.0, description="Seconds between group heartbeats.")
+    rebalance_timeout_secs: Annotated[float, Field(gt=0)] = Field(
+        20.0, description="Longest time the group waits for a worker to join a rebalance."
+    )
+
+
+class SourceTopic(_Section):
+    """A topic that is read and scored."""
+
+    name: str = Field(description="Name of the Kafka topic.")
+    kind: Literal["metrics", "logs"] = Field(description="What the records hold.")
+    format: Literal["metric_json", "log_json", "fluentd_json"] = Field(description="How the records are encoded.")
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(6, description="Partitions to provision.")
+    replication_factor: Annotated[int, Field(ge=1, le=15)] = Field(1, description="Copies of each partition to provision.")
+    retention_hours: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="How long the broker keeps records; the cluster's default when absent."
+    )
+    config: dict[str, str] = Field({}, description="Further Kafka topic settings, as the broker spells them.")
+    labels: dict[str, str] = Field({}, description="Labels added to every series of the topic that lacks them.")
+    lateness_secs: Annotated[float, Field(ge=0)] = Field(
+        60.0,
+        description="A sample this much older than the newest of its series is still scored; older ones count as late.",
+    )
+    future_secs: Annotated[float, Field(ge=0)] = Field(
+        300.0,
+        description="A sample this much ahead of its record's broker timestamp is dead-lettered as from the future.",
+    )
+
+
+class OutputTopic(_Section):
+    """A topic that Streamwarden writes."""
+
+    name: str = Field(description="Name of the Kafka topic.")
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(3, description="Partitions to provision.")
+    replication_factor: Annotated[int, Field(ge=1, le=15)] = Field(1, description="Copies of each partition to provision.")
+    config: dict[str, str] = Field({}, description="Further Kafka topic settings, as the broker spells them.")
+
+
+class OutputTopics(_Section):
+    """The topics Streamwarden writes."""
+
+    anomalies: OutputTopic = Field(OutputTopic(name="anomalies"), description="Suspicions of the detectors, keyed by series.")
+    checked: OutputTopic = Field(
+        OutputTopic(name="anomalies-checked"), description="Anomalies with a second opinion, keyed by incident group."
+    )
+    alerts: OutputTopic = Field(OutputTopic(name="alerts"), description="Alert events, keyed by incident id.")
+    incidents: OutputTopic = Field(
+        OutputTopic(name="incidents", config={"cleanup.policy": "compact"}),
+        description="State of open incidents, compacted, keyed by incident group; partitions must equal those of `checked`.",
+    )
+    dead_letters: OutputTopic = Field(
+        OutputTopic(name="dead-letters"), description="Records that could not be used, bytes untouched."
+    )
+
+
+class SeriesSettings(_Section):
+    """Limits and clocks of the series of one partition."""
+
+    max_per_partition: Annotated[int, Field(ge=1, le=50_000_000)] = Field(
+        200_000, description="Ceiling of live series per partition; samples of further series count as filtered."
+    )
+    evict_after_secs: Annotated[float, Field(gt=0)] = Field(
+        86_400.0, description="A series idle this long in event time is forgotten and its slot reused."
+    )
+    silence_intervals: Annotated[float, Field(ge=2)] = Field(
+        6.0, description="A series silent for this many of its usual intervals raises an absence anomaly."
+    )
+    silence_min_secs: Annotated[float, Field(ge=0)] = Field(60.0, description="Shortest silence that counts as an absence.")
+    silence_min_samples: Annotated[int, Field(ge=3)] = Field(
+        20, description="Samples a series must have had before its silence means anything."
+    )
+    check_interval_secs: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="Event-time grid on which silence and idleness are looked for."
+    )
+    context_samples: Annotated[int, Field(ge=8, le=1024)] = Field(
+        64, description="Recent samples kept per series: context of anomalies and input of the local cross-check."
+    )
+
+
+class Match(_Section):
+    """Which series a detector or rule is for; an absent field fits everything."""
+
+    topic: Glob | None = Field(None, description="Source topic.")
+    name: Glob | None = Field(None, description="Metric name.")
+    labels: dict[str, Glob] = Field({}, description="Label values; a label that is missing has the value ''.")
+
+
+class ModelSettings(_Section):
+    """A model by its registered name."""
+
+    type: str = Field("default", description="Registered name of the model; `streamwarden models` lists them.")
+    parameters: dict[str, Any] = Field({}, description="Parameters of the model; unknown or out-of-range ones are refused.")
+
+
+class TailThreshold(_Section):
+    """Cut on a tail probability that is calibrated per series."""
+
+    type: Literal["tail"] = "tail"
+    probability: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        1e-5, description="A sample whose tail probability is at or below this is anomalous."
+    )
+    min_samples: Annotated[int, Field(ge=10)] = Field(
+        100, description="Scored samples a series must have had before its tail is trusted."
+    )
+
+
+class FixedThreshold(_Section):
+    """Cut on the bare score."""
+
+    type: Literal["fixed"] = "fixed"
+    score: float = Field(description="A sample whose score is at or above this is anomalous.")
+
+
+Threshold = Annotated[TailThreshold | FixedThreshold, Field(discriminator="type")]
+
+
+class EpisodeSettings(_Section):
+    """When a run of anomalous samples opens, is reported again, and is over."""
+
+    open_after_samples: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="Anomalous samples in a row that open an episode."
+    )
+    clear_after_samples: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        10, description="Normal samples in a row that end an episode."
+    )
+    repeat_secs: Annotated[float, Field(gt=0)] = Field(
+        300.0, description="An episode that goes on is reported again after this much event time."
+    )
+
+
+class DetectorSettings(_Section):
+    """One detector: which series, which model, where to cut."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = Field(description="Name, unique, in anomalies and metrics.")
+    match: Match = Field(Match(), description="Series it scores.")
+    model: ModelSettings = Field(ModelSettings(), description="What scores them.")
+    threshold: Threshold = Field(TailThreshold(), description="Where a score becomes an anomaly.")
+    direction: Literal["both", "above", "below"] = Field(
+        "both",
+        description="Side of the expected value on which anomalies count; needs a model that has an expected value.",
+    )
+    episode: EpisodeSettings = Field(EpisodeSettings(), description="Opening, repeating and ending of episodes.")
+    category: Category = Field("infrastructure", description="Category of its alerts.")
+    absence: bool = Field(True, description="Whether silence of its series raises absence anomalies.")
+    also: bool = Field(
+        False,
+        description="A series goes to the first detector that fits; `also: true` joins in without ending the search.",
+    )
+    runbook: str | None = Field(None, description="Link put into its alerts.")
+
+
+class LogSettings(_Section):
+    """Log templates and their rates."""
+
+    window_secs: Annotated[float, Field(gt=0)] = Field(60.0, description="Event-time window in which lines are counted.")
+    similarity: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.4, description="Share of equal tokens from which two lines have one template."
+    )
+    max_templates: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        5_000,
+        description="Ceiling of templates per partition; lines of further templates count under the template `other`.",
+    )
+    group_by: list[str] = Field(
+        ["service", "region"], description="Labels of the source that the template rates are kept apart by."
+    )
+    new_template_after_lines: Annotated[int, Field(ge=0)] = Field(
+        1_000, description="Lines a partition must have seen before a new template counts as an anomaly."
+    )
+
+
+class LocalProvider(_Section):
+    """An independent detector of another family over the anomaly's own recent history."""
+
+    type: Literal["local"] = "local"
+    min_samples: Annotated[int, Field(ge=8)] = Field(24, description="Context it needs for a verdict other than unknown.")
+    confirm_tail: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        0.01, description="Tail probability at or below which it confirms."
+    )
+    refute_tail: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="Tail probability at or above which it refutes; between the two it is unknown."
+    )
+
+
+class CrosscheckSettings(_Section):
+    """The second opinion."""
+
+    provider: LocalProvider | None = Field(LocalProvider(), description="Who is asked; null switches the cross-check off.")
+    deadline_secs: Annotated[float, Field(gt=0)] = Field(5.0, description="A verdict later than this is unknown.")
+    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(64, description="Candidates asked about at a time.")
+    policy: dict[Severity, Literal["emit_then_update", "hold"]] = Field(
+        {"P0": "emit_then_update", "P1": "emit_then_update", "P2": "hold", "P3": "hold"},
+        description="Per severity: emit at once and update with the verdict, or hold until the verdict or the deadline.",
+    )
+    on_refuted: Literal["lower", "mute", "keep"] = Field(
+        "lower",
+        description="What a refutation does: lower the severity by one, mute (recorded, not emitted), or nothing.",
+    )
+    on_confirmed: Literal["raise", "keep"] = Field("keep", description="What a confirmation does to the severity.")
+
+
+class SeverityRule(_Section):
+    """Sets the severity of what it matches; the first rule that fits wins."""
+
+    name: str = Field(description="Name of the rule, shown in explanations.")
+    match: Match = Field(Match(), description="Series it is for.")
+    category: Category | None = Field(None, description="Category it is for.")
+    detector: Glob | None = Field(None, description="Detector it is for.")
+    kind: Literal["point", "absence", "new_template"] | None = Field(None, description="Kind of anomaly it is for.")
+    max_tail_probability: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Fits only anomalies at most this likely."
+    )
+    min_series: Annotated[int, Field(ge=1)] = Field(1, description="Fits only incidents with this many series open at once.")
+    severity: Severity = Field(description="The severity it gives.")
+
+
+class IncidentSettings(_Section):
+    """How anomalies become incidents."""
+
+    group_by: list[str] = Field(
+        ["region", "service"], description="Labels whose values, with the category, make one incident group."
+    )
+    update_min_secs: Annotated[float, Field(ge=0)] = Field(
+        60.0,
+        description="Least event time between two updates of one incident that change neither severity nor verdict.",
+    )
+    resolve_after_secs: Annotated[float, Field(ge=0)] = Field(
+        60.0,
+        description="Event time all its series must have been clear before an incident is resolved.",
+    )
+    stale_after_secs: Annotated[float, Field(gt=0)] = Field(
+        3_600.0,
+        description="An incident that nothing is heard of for this long of wall-clock time is resolved as stale.",
+    )
+    max_series: Annotated[int, Field(ge=1)] = Field(
+        50, description="Series named in one alert event; further ones are only counted."
+    )
+
+
+class AlertSettings(_Section):
+    """Incidents, severities and their texts."""
+
+    source: str = Field("/streamwarden", description="CloudEvents source attribute of every alert event.")
+    incident: IncidentSettings = Field(IncidentSettings(), description="Grouping, updating and resolving.")
+    severity: list[SeverityRule] = Field([], description="Rules, first match wins; without a match P3.")
+
+
+class WorkerSettings(_Section):
+    """The worker process."""
+
+    group: str = Field("streamwarden", description="Name of the consumer group.")
+    region: str = Field("local", description="Region label of alerts whose series carry none.")
+    web_host: str = Field("127.0.0.1", description="Address /metrics, /healthz and /readyz listen on.")
+    web_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8_088, description="Their port; 0 takes a free one.")
+    max_poll_records: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        20_000, description="Most records of one fetch that are handed on as one batch."
+    )
+    start_at: Literal["earliest", "latest"] = Field("earliest", description="Where a group without offsets begins.")
+    restart_horizon_secs: Annotated[float, Field(ge=0)] = Field(
+        86_400.0,
+        description="How far back, by broker timestamp, a restarted worker reads again to re-learn before it goes on.",
+    )
+
+
+class Config(_Section):
+    """The whole of ``topics.yaml``."""
+
+    version: Literal[1] = Field(description="Version of this file's form.")
+    broker: BrokerSettings = Field(BrokerSettings(), description="The Kafka cluster.")
+    worker: WorkerSettings = Field(WorkerSettings(), description="The worker process.")
+    topics: Annotated[list[SourceTopic], Field(min_length=1)] = Field(description="Topics that are read.")
+    outputs: OutputTopics = Field(OutputTopics(), description="Topics that are written.")
+    series: SeriesSettings = Field(SeriesSettings(), description="Limits and clocks of series.")
+    logs: LogSettings = Field(LogSettings(), description="Log templates and rates.")
+    detectors: Annotated[list[DetectorSettings], Field(min_length=1)] = Field(description="Detectors, first match wins.")
+    crosscheck: CrosscheckSettings = Field(CrosscheckSettings(), description="The second opinion.")
+    alerts: AlertSettings = Field(AlertSettings(), description="Incidents and severities.")

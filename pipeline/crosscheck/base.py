@@ -1,0 +1,94 @@
+"""What a cross-check provider is, and what it answers.
+
+Providers may be remote, slow and failing: they are asked in batches, asynchronously, never on the hot path; a provider
+that raises or is late gives ``unknown``, and an unknown verdict never silences an alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from pipeline.engine.anomaly import Anomaly
+
+__all__ = ["CheckedAnomaly", "Outcome", "Provider", "Verdict"]
+
+Outcome = Literal["confirmed", "refuted", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A provider's answer about one anomaly.
+
+    Attributes
+    ----------
+    provider : str
+        Name of the provider.
+    outcome : {"confirmed", "refuted", "unknown"}
+        What it says.
+    reason : str
+        Stable code, e.g. ``tail``, ``too_little_context``, ``deadline``, ``error``.
+    detail : str
+        One sentence for a human.
+    tail_probability : float or None
+        Its own estimate, where it has one.
+    """
+
+    provider: str
+    outcome: Outcome
+    reason: str
+    detail: str
+    tail_probability: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values in a fixed order."""
+        return {
+            "provider": self.provider,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "detail": self.detail,
+            "tail_probability": self.tail_probability,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Verdict:
+        """Inverse of `to_dict`."""
+        return cls(data["provider"], data["outcome"], data["reason"], data["detail"], data["tail_probability"])
+
+
+class Provider(Protocol):
+    """Judges anomalies.  One call may hold many, so that a remote service can be asked once for all."""
+
+    name: str
+
+    async def judge(self, anomalies: Sequence[Anomaly]) -> Sequence[Verdict]:
+        """One verdict per anomaly, in order.
+
+        Raises
+        ------
+        ProviderError
+            The whole call failed; every anomaly of it gets ``unknown``.
+        """
+
+    async def close(self) -> None:
+        """Release connections; called once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedAnomaly:
+    """What the cross-check stage hands to the incidents.
+
+    Attributes
+    ----------
+    anomaly : Anomaly
+        As the detector gave it.
+    verdict : Verdict or None
+        None while the answer is awaited (policy ``emit_then_update``), and for phases that are not checked.
+    is_final : bool
+        False when a second message with the verdict follows.
+    """
+
+    anomaly: Anomaly
+    verdict: Verdict | None
+    is_final: bool

@@ -1,0 +1,109 @@
+"""Label sets: the identity of a series."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import orjson
+
+from pipeline.errors import SampleError
+
+__all__ = ["NAME_LABEL", "LabelSet"]
+
+NAME_LABEL = "__name__"
+MAX_LABELS = 64
+MAX_LABEL_BYTES = 4096
+
+
+class LabelSet:
+    """A sorted, immutable label set including the metric name; equality is on the labels, never on the hash alone.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        Must hold ``__name__``.  Labels with an empty value are dropped, as Prometheus does.
+
+    Raises
+    ------
+    SampleError
+        No name (``LABELS_NO_NAME``), a label that is not text (``LABELS_TYPE``), too many labels or too long
+        (``LABELS_SIZE``).
+
+    Attributes
+    ----------
+    pairs : tuple of (str, str)
+        Sorted by label name (code point order).
+    fingerprint : int
+        Stable 64-bit hash of the pairs: the same in every process, for ever.
+
+    Examples
+    --------
+    >>> a = LabelSet({"__name__": "cpu", "region": "us-east-1", "host": "n1"})
+    >>> b = LabelSet({"host": "n1", "region": "us-east-1", "__name__": "cpu", "zone": ""})
+    >>> a == b, a.fingerprint == b.fingerprint, str(a)
+    (True, True, 'cpu{host="n1",region="us-east-1"}')
+    """
+
+    __slots__ = ("_by_name", "fingerprint", "pairs")
+
+    def __init__(self, labels: Mapping[str, object]) -> None:
+        texts: list[tuple[str, str]] = []
+        for name, value in labels.items():
+            if not isinstance(value, str):
+                raise SampleError(
+                    f"label {name!r}: expected text, found {type(value).__name__}; send label values as JSON strings",
+                    code="LABELS_TYPE",
+                )
+            if value:
+                texts.append((name, value))
+        pairs = tuple(sorted(texts))
+        if len(pairs) > MAX_LABELS or sum(len(n) + len(v) for n, v in pairs) > MAX_LABEL_BYTES:
+            raise SampleError(
+                f"{len(pairs)} labels of {sum(len(n) + len(v) for n, v in pairs)} characters: expected at most {MAX_LABELS} "
+                f"labels and {MAX_LABEL_BYTES} characters; move free text out of the labels",
+                code="LABELS_SIZE",
+            )
+        self.pairs = pairs
+        self._by_name = dict(pairs)
+        if NAME_LABEL not in self._by_name:
+            raise SampleError(
+                "the sample has no metric name; send a non-empty name",
+                code="LABELS_NO_NAME",
+            )
+        try:
+            canonical = orjson.dumps(pairs)
+        except orjson.JSONEncodeError as error:
+            raise SampleError("a label is not valid Unicode (lone surrogate)", code="LABELS_TYPE") from error
+        self.fingerprint = int.from_bytes(hashlib.blake2b(canonical, digest_size=8).digest(), "big")
+
+    @property
+    def name(self) -> str:
+        """The metric name."""
+        return self._by_name[NAME_LABEL]
+
+    @property
+    def hex(self) -> str:
+        """The fingerprint as 16 hex digits: the Kafka key of the series' anomalies."""
+        return f"{self.fingerprint:016x}"
+
+    def get(self, name: str, default: str = "") -> str:
+        """Value of one label; `default` when the set has no such label."""
+        return self._by_name.get(name, default)
+
+    def to_dict(self) -> dict[str, str]:
+        """A fresh dict in canonical order."""
+        return dict(self.pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LabelSet) and self.pairs == other.pairs
+
+    def __hash__(self) -> int:
+        return self.fingerprint
+
+    def __str__(self) -> str:
+        inside = ",".join(f'{name}="{value}"' for name, value in self.pairs if name != NAME_LABEL)
+        return f"{self.name}{{{inside}}}" if inside else self.name
+
+    def __repr__(self) -> str:
+        return f"LabelSet({self})"
