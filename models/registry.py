@@ -1,0 +1,98 @@
+"""Models by name: which class stands behind a name in ``topics.yaml``, and which parameters it takes.
+
+Classes are imported when they are asked for, so that naming one family does not load the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from models.base import Estimator
+from models.errors import ParameterError
+from models.parameters import Parameter, nearest_name, settle_parameters
+
+__all__ = ["DEFAULT_MODEL", "build", "model_class", "names", "schema"]
+
+DEFAULT_MODEL = "default"
+
+_CLASS_PATH_BY_NAME: dict[str, str] = {
+    DEFAULT_MODEL: "models.seasonal.model:SeasonalScorer",
+    "gaussian_scorer": "models.gaussian.model:GaussianScorer",
+    "half_space_trees": "models.hst.model:HalfSpaceTrees",
+}
+
+
+def names() -> list[str]:
+    """Registered names, sorted.
+
+    Examples
+    --------
+    >>> "gaussian_scorer" in names()
+    True
+    """
+    return sorted(_CLASS_PATH_BY_NAME)
+
+
+def model_class(name: str) -> type[Estimator]:
+    """The class registered under `name`.
+
+    Raises
+    ------
+    ParameterError
+        No model has this name; the nearest one is suggested.
+
+    Examples
+    --------
+    >>> model_class("gaussian_scorer").__name__
+    'GaussianScorer'
+    >>> model_class("gausian")
+    Traceback (most recent call last):
+        ...
+    models.errors.ParameterError: models.name: expected a registered model (did you mean 'gaussian_scorer'?); found 'gausian'
+    """
+    path = _CLASS_PATH_BY_NAME.get(name)
+    if path is None:
+        near = nearest_name(name, _CLASS_PATH_BY_NAME)
+        cure = f"did you mean {near!r}?" if near else f"one of {', '.join(names())}"
+        raise ParameterError("models", "name", expected=f"a registered model ({cure})", found=name)
+    module, _, attribute = path.partition(":")
+    return cast(type[Estimator], getattr(import_module(module), attribute))
+
+
+def schema(name: str) -> tuple[Parameter, ...]:
+    """Parameters of the model `name`, in the order of its constructor.
+
+    Raises
+    ------
+    ParameterError
+        No model has this name.
+
+    Examples
+    --------
+    >>> [parameter.name for parameter in schema("gaussian_scorer")]
+    ['window_size', 'grace_period']
+    """
+    return cast("tuple[Parameter, ...]", getattr(model_class(name), "schema"))  # noqa: B009 - not part of the contract
+
+
+def build(name: str, parameters: Mapping[str, Any] | None = None) -> Estimator:
+    """Make the model `name` with `parameters`; those left out take their defaults.
+
+    Raises
+    ------
+    ParameterError
+        Unknown model, unknown parameter (the nearest is suggested), wrong type or out of range.
+
+    Examples
+    --------
+    >>> build("gaussian_scorer", {"grace_period": 10}).parameters["grace_period"]
+    10
+    >>> build("gaussian_scorer", {"grace": 10})
+    Traceback (most recent call last):
+        ...
+    models.errors.ParameterError: gaussian_scorer.grace: expected a known parameter (did you mean 'grace_period'?); found 'grace'
+    """
+    chosen = model_class(name)
+    return chosen(**settle_parameters(name, schema(name), parameters or {}))
