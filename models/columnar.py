@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,24 @@ from models.parameters import Parameter, settle_parameters
 from models.slot_kernel import are_slots_reserved
 from models.state_array import StateArray
 
-__all__ = ["ColumnarEstimator", "UnivariateEstimator"]
+__all__ = ["Batch", "ColumnarEstimator", "UnivariateEstimator"]
 
 _FLOAT = np.dtype(np.float64)
 _INT = np.dtype(np.int64)
 
+
+class Batch(NamedTuple):
+    """Columns of one batch call, validated: contiguous, writeable, of one length, every slot reserved.
+
+    Attributes
+    ----------
+    slots, event_time_ns : (B,) int64
+    X : (B,) float64 for univariate models, else (B, F)
+    """
+
+    slots: IntColumn
+    event_time_ns: IntColumn
+    X: FloatColumn
 
 
 class ColumnarEstimator(Estimator):
@@ -40,6 +53,8 @@ class ColumnarEstimator(Estimator):
         Constructor parameters in order.
     state_version : int
         Version written to snapshots; raised whenever the layout or the meaning of a state array changes.
+    variants : tuple of dict
+        Parameter sets that together reach every branch and every kernel signature: what warm-up and the checks build.
 
     Raises
     ------
@@ -49,6 +64,7 @@ class ColumnarEstimator(Estimator):
 
     schema: ClassVar[tuple[Parameter, ...]] = ()
     state_version: ClassVar[int] = 1
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
     def __init__(self, **parameters: Any) -> None:
         self._parameters = settle_parameters(self.name, self.schema, parameters)
@@ -66,16 +82,16 @@ class ColumnarEstimator(Estimator):
         """Called after the state arrays were replaced, for a subclass that keeps references to them."""
 
     @abstractmethod
-    def _score_learn(self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores, ready: BoolColumn) -> None:
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         """The batch call on columns already validated."""
 
     @abstractmethod
     def _is_ready(self, slot: int) -> bool:
         """True when the next sample of `slot` will be scored."""
 
+    @abstractmethod
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         """Facts of one series beyond those every model has."""
-        return {}
 
     # The contract ---------------------------------------------------------------------------------------------------
 
@@ -139,7 +155,9 @@ class ColumnarEstimator(Estimator):
         times = _as_column(event_time_ns, _INT, "event_time_ns")
         values = self._check_values(X, slots.size)
         if times.size != slots.size:
-            raise ShapeError(f"{self.name}: event_time_ns has {times.size} rows, slots has {slots.size}; give one time per sample")
+            raise ShapeError(
+                f"{self.name}: event_time_ns has {times.size} rows, slots has {slots.size}; give one time per sample"
+            )
         for label, column in zip(Scores._fields, out, strict=True):
             flags = column.flags
             if column.dtype != _FLOAT or column.shape != slots.shape or not (flags.c_contiguous and flags.writeable):
@@ -148,7 +166,7 @@ class ColumnarEstimator(Estimator):
                     f"column of {slots.size} rows, as made by Scores.empty"
                 )
         ready = np.empty(slots.size, dtype=np.bool_)
-        self._score_learn(slots, times, values, out, ready)
+        self._score_learn(Batch(slots, times, values), out, ready)
         return ready
 
     def snapshot(self, slots: IntColumn) -> Snapshot:
@@ -262,7 +280,9 @@ class UnivariateEstimator(ColumnarEstimator):
 
     def _check_values(self, X: FloatColumn, n_samples: int) -> FloatColumn:
         if X.shape not in ((n_samples,), (n_samples, 1)):
-            raise ShapeError(f"{self.name}: X has shape {X.shape}; expected ({n_samples},) - the model takes one value per sample")
+            raise ShapeError(
+                f"{self.name}: X has shape {X.shape}; expected ({n_samples},) - the model takes one value per sample"
+            )
         return _as_values(X).reshape(-1)
 
 

@@ -13,7 +13,7 @@ from models.base import Estimator
 from models.errors import ParameterError
 from models.parameters import Parameter, nearest_name, settle_parameters
 
-__all__ = ["DEFAULT_MODEL", "build", "model_class", "names", "schema"]
+__all__ = ["DEFAULT_MODEL", "build", "model_class", "names", "schema", "variants"]
 
 DEFAULT_MODEL = "default"
 
@@ -75,6 +75,22 @@ def schema(name: str) -> tuple[Parameter, ...]:
     ['window_size', 'grace_period']
     """
     return cast("tuple[Parameter, ...]", getattr(model_class(name), "schema"))  # noqa: B009 - not part of the contract
+
+
+def variants(name: str) -> tuple[Mapping[str, Any], ...]:
+    """Parameter sets that together reach every branch and kernel signature of the model `name`.
+
+    Raises
+    ------
+    ParameterError
+        No model has this name.
+
+    Examples
+    --------
+    >>> {} in variants("gaussian_scorer")
+    True
+    """
+    return cast("tuple[Mapping[str, Any], ...]", getattr(model_class(name), "variants", ({},)))
 
 
 def build(name: str, parameters: Mapping[str, Any] | None = None) -> Estimator:

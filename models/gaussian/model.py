@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
-from models.columnar import UnivariateEstimator
+from models.base import BoolColumn, ScoreKind, Scores
+from models.columnar import Batch, UnivariateEstimator
 from models.gaussian import kernel
 from models.gaussian.state import ROW
 from models.parameters import Parameter
@@ -65,6 +65,11 @@ class GaussianScorer(UnivariateEstimator):
         ),
         Parameter("grace_period", "int", 100, "Samples before which a series is not scored.", minimum=0, maximum=1_000_000_000),
     )
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {},
+        {"window_size": 20, "grace_period": 5},
+        {"window_size": 1, "grace_period": 1},
+    )
 
     def __init__(self, window_size: int | None = None, grace_period: int = 100) -> None:
         super().__init__(window_size=window_size, grace_period=grace_period)
@@ -77,8 +82,8 @@ class GaussianScorer(UnivariateEstimator):
     def _bind(self) -> None:
         self._rows, self._window = self._state.values()
 
-    def _score_learn(self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores, ready: BoolColumn) -> None:
-        kernel.score_learn_many(self._rows, self._window, self._grace_period, 0.5, slots, X, *out, ready)
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
+        kernel.score_learn_many(self._rows, self._window, self._grace_period, 0.5, batch.slots, batch.X, *out, ready)
 
     def _learn_value(self, y: float) -> None:
         kernel.learn_value(self._rows, self._window, 0, float(y))

@@ -1,0 +1,84 @@
+"""Half-space trees as arrays: drawn with the same random numbers, in the same order, as river draws them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from models.base import BoolColumn, FloatColumn
+from models.state_array import StateArray
+
+__all__ = ["Forest", "grow_forest"]
+
+PADDING = 0.15
+
+
+class Forest(NamedTuple):
+    """Splits of one forest; node ``i`` has the children ``2i + 1`` (left) and ``2i + 2``.
+
+    Attributes
+    ----------
+    feature : (T, 2**height - 1) int32
+    threshold : (T, 2**height - 1) float64
+    """
+
+    feature: StateArray
+    threshold: FloatColumn
+
+
+def grow_forest(
+    n_trees: int, height: int, seed: int, order: Sequence[int], limits: Sequence[tuple[float, float]], mask: BoolColumn
+) -> Forest:
+    """Draw a forest over the features of `mask`.
+
+    Parameters
+    ----------
+    n_trees, height, seed : int
+    order : sequence of int
+        Feature columns in the order in which river meets them (sorted by name).
+    limits : sequence of (low, high)
+        Range of each column.
+    mask : (F,) bool
+        Columns present in the first sample; at least one.
+
+    Examples
+    --------
+    >>> forest = grow_forest(2, 1, 42, [0], [(0.0, 1.0)], np.array([True]))
+    >>> forest.threshold.round(3)
+    array([[0.168],
+           [0.306]])
+    """
+    rng = random.Random(seed)  # noqa: S311 - river's generator
+    present = [column for column in order if mask[column]]
+    feature = np.zeros((n_trees, 2**height - 1), dtype=np.int32)
+    threshold = np.zeros((n_trees, 2**height - 1))
+    for tree in range(n_trees):
+        _grow(feature[tree], threshold[tree], 0, height, present, list(limits), rng)
+    return Forest(feature, threshold)
+
+
+def _grow(
+    feature: StateArray,
+    threshold: FloatColumn,
+    node: int,
+    height: int,
+    columns: list[int],
+    limits: list[tuple[float, float]],
+    rng: random.Random,
+) -> None:
+    """Split `node` and what is below it, depth first; `limits` is as before on return."""
+    if height == 0:
+        return
+    on = rng.choices(columns, weights=[limits[column][1] - limits[column][0] for column in columns])[0]
+    low, high = limits[on]
+    at = rng.uniform(low + PADDING * (high - low), high - PADDING * (high - low))
+    feature[node] = on
+    threshold[node] = at
+    limits[on] = (low, at)
+    _grow(feature, threshold, 2 * node + 1, height - 1, columns, limits, rng)
+    limits[on] = (at, high)
+    _grow(feature, threshold, 2 * node + 2, height - 1, columns, limits, rng)
+    limits[on] = (low, high)

@@ -1,0 +1,122 @@
+"""The part of the estimator contract that the compiled models of feature vectors share: river's dicts on slot 0."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from models.base import FloatColumn, IntColumn, Snapshot
+from models.columnar import ColumnarEstimator
+from models.errors import ParameterError, ShapeError
+from models.features import FeatureIndex
+from models.parameters import Parameter
+
+__all__ = ["FEATURES", "N_FEATURES", "MultivariateEstimator"]
+
+N_FEATURES = Parameter(
+    "n_features", "int", 1, "Columns of the feature vector, when its features have no names.", minimum=1, maximum=4096
+)
+FEATURES = Parameter(
+    "features",
+    "names",
+    None,
+    "Names of the features in column order; null = unnamed, or those of the first dict learned.",
+    is_optional=True,
+)
+
+
+class MultivariateEstimator(ColumnarEstimator):
+    """Base of the models of feature vectors.  NaN in a column, or a key left out of a dict, is a missing feature.
+
+    Parameters
+    ----------
+    features : list of str, optional
+        Names in column order.
+    n_features : int
+        Number of columns when there are no names.
+    **parameters
+        The model's other parameters.
+
+    Raises
+    ------
+    ParameterError
+        `n_features` contradicts the number of names.
+    """
+
+    def __init__(self, *, n_features: int, features: Sequence[str] | None, **parameters: Any) -> None:
+        super().__init__(**parameters, n_features=n_features, features=features)
+        names = self._parameters["features"]
+        if names is not None and n_features not in (N_FEATURES.default, len(names)):
+            raise ParameterError(
+                self.name, "n_features", expected=f"{len(names)}, the number of names in features", found=n_features
+            )
+        self._index = FeatureIndex(names, len(names) if names else self._parameters["n_features"])
+        self.n_features = self._index.n_features
+
+    @abstractmethod
+    def _learn_vector(self, x: FloatColumn) -> None:
+        """Learn the (F,) row `x` in slot 0, which is reserved."""
+
+    @abstractmethod
+    def _score_vector(self, x: FloatColumn) -> float:
+        """Score the (F,) row `x` by slot 0, which is reserved."""
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """Names in column order, once known."""
+        return list(self._index.names) if self._index.names else None
+
+    def learn_one(self, x: Mapping[str, float] | float) -> None:
+        """Learn one dict of features (or the value of the only feature) in slot 0.
+
+        Without configured names the first dict fixes them, sorted; later features are left out, as in river's trees.
+
+        Raises
+        ------
+        ShapeError
+            The dict has other features than the columns that the model already holds state for.
+        """
+        if isinstance(x, Mapping) and self._index.names is None and x:
+            self._adopt(sorted(x))
+        if not self._n_slots:
+            self.reserve(1)
+        self._learn_vector(self._to_vector(x))
+
+    def score_one(self, x: Mapping[str, float] | float) -> float:
+        """Score one dict of features (or the value of the only feature) by slot 0.  The state is not changed."""
+        if not self._n_slots:
+            return 0.0
+        return self._score_vector(self._to_vector(x))
+
+    def _to_vector(self, x: Mapping[str, float] | float) -> FloatColumn:
+        return self._index.to_vector(x) if isinstance(x, Mapping) else np.array([x], dtype=np.float64)
+
+    def _adopt(self, names: list[str]) -> None:
+        if len(names) != self.n_features and self._n_slots:
+            raise ShapeError(
+                f"{self.name}: features {names} do not fit the {self.n_features} columns in use; "
+                "name the features when the model is made (features=[...])"
+            )
+        self._index = FeatureIndex(names, len(names))
+        self.n_features = len(names)
+
+    def snapshot(self, slots: IntColumn) -> Snapshot:
+        """See `ColumnarEstimator.snapshot`; ``"features"`` holds the names in column order, or None."""
+        return {**super().snapshot(slots), "features": self.feature_names}
+
+    def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
+        """See `Estimator.restore`; a model without names takes those of the snapshot."""
+        names = snapshot.get("features")
+        if names is not None and self._index.names is None and (len(names) == self.n_features or not self._n_slots):
+            kept = self._index, self.n_features
+            self._adopt(list(names))
+            try:
+                super().restore(slots, snapshot)
+            except Exception:
+                self._index, self.n_features = kept
+                raise
+            return
+        super().restore(slots, snapshot)

@@ -1,0 +1,52 @@
+"""After warm-up nothing compiles any more: proof that the fast path runs and that no sample ever waits for a compiler."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models import registry
+from models.checks import make_stream, run_stream
+from models.warmup import compiled_signatures, warm_up
+
+OURS = [name for name in registry.names() if name != registry.DEFAULT_MODEL]
+
+
+def test_no_kernel_compiles_after_warm_up() -> None:
+    assert list(warm_up(OURS)) == OURS
+    before = compiled_signatures()
+    assert before
+    for name in OURS:
+        for parameters in registry.variants(name):
+            model = registry.build(name, parameters)
+            model.reserve(3)
+            stream = make_stream(model.n_features, n_samples=900)
+            run_stream(model, stream)
+            stream.X.flags.writeable = False
+            run_stream(model, stream)
+            model.describe(1)
+            slots = np.arange(3, dtype=np.int64)
+            model.restore(slots[::-1], model.snapshot(slots))
+            model.reset(slots)
+            for value in (1, 1.5, np.float64(0.5)):
+                x = value if model.n_features == 1 else {str(column): value for column in range(model.n_features)}
+                model.learn_one(x)  # type: ignore[attr-defined]
+                model.score_one(x)  # type: ignore[attr-defined]
+    assert compiled_signatures() == before
+
+
+def test_every_family_has_a_compiled_kernel_after_warm_up() -> None:
+    warm_up(OURS)
+    counts = compiled_signatures()
+    families = {name.rpartition(".")[0] for name in counts}
+    assert families == {name.rpartition(".")[0] for name, count in counts.items() if count}
+
+
+def test_seconds_come_from_the_given_stopwatch() -> None:
+    ticks = iter(range(100))
+    assert warm_up(["gaussian_scorer"], stopwatch=lambda: next(ticks)) == {"gaussian_scorer": 1}
+
+
+def test_unknown_model() -> None:
+    with pytest.raises(ValueError, match="did you mean"):
+        warm_up(["gaussian_scorerr"])
