@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import orjson
+
 from pipeline.engine.anomaly import Anomaly
 
 __all__ = ["CheckedAnomaly", "Outcome", "Provider", "Verdict"]
@@ -92,3 +94,36 @@ class CheckedAnomaly:
     anomaly: Anomaly
     verdict: Verdict | None
     is_final: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values in a fixed order."""
+        return {
+            "anomaly": self.anomaly.to_dict(),
+            "verdict": None if self.verdict is None else self.verdict.to_dict(),
+            "is_final": self.is_final,
+        }
+
+    def to_json(self) -> bytes:
+        """The bytes published on ``anomalies-checked``: the same for the same content, always."""
+        return orjson.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CheckedAnomaly:
+        """Inverse of `to_dict`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            The mapping is not a checked anomaly.
+        """
+        verdict = data["verdict"]
+        return cls(
+            Anomaly.from_dict(data["anomaly"]),
+            None if verdict is None else Verdict.from_dict(verdict),
+            bool(data["is_final"]),
+        )
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> CheckedAnomaly:
+        """Inverse of `to_json`."""
+        return cls.from_dict(orjson.loads(raw))
