@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from models.base import BoolColumn, Estimator, FloatColumn, IntColumn, Scores, Snapshot
 from models.errors import ShapeError, SlotError, SnapshotError
+from models.gate import OPEN_GATE, Gate
 from models.parameters import Parameter, settle_parameters
 from models.slot_kernel import are_slots_reserved
 from models.state_array import StateArray
@@ -55,6 +56,8 @@ class ColumnarEstimator(Estimator):
         Version written to snapshots; raised whenever the layout or the meaning of a state array changes.
     variants : tuple of dict
         Parameter sets that together reach every branch and every kernel signature: what warm-up and the checks build.
+    has_gate : bool
+        True when the kernels ask `models.gate` before they learn a sample, so that a filter can stand in front.
 
     Raises
     ------
@@ -65,12 +68,14 @@ class ColumnarEstimator(Estimator):
     schema: ClassVar[tuple[Parameter, ...]] = ()
     state_version: ClassVar[int] = 1
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    has_gate: ClassVar[bool] = False
 
     def __init__(self, **parameters: Any) -> None:
         self._parameters = settle_parameters(self.name, self.schema, parameters)
         self._n_slots = 0
         self._capacity = 0
         self._state: dict[str, StateArray] = {}
+        self._gate = OPEN_GATE
 
     # What a subclass says -------------------------------------------------------------------------------------------
 
@@ -92,6 +97,10 @@ class ColumnarEstimator(Estimator):
     @abstractmethod
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         """Facts of one series beyond those every model has."""
+
+    def install_gate(self, gate: Gate) -> None:
+        """Let `gate` decide which scored samples are learned from now on; its rows must cover the reserved slots."""
+        self._gate = gate
 
     # The contract ---------------------------------------------------------------------------------------------------
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from models.base import FloatColumn, IntColumn, Snapshot
-from models.columnar import ColumnarEstimator
+from models.base import BoolColumn, FloatColumn, IntColumn, Scores, Snapshot
+from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
 from models.parameters import Parameter
 
 __all__ = ["FEATURES", "N_FEATURES", "MultivariateEstimator"]
+
+_SLOT_0 = np.zeros(1, dtype=np.int64)
 
 N_FEATURES = Parameter(
     "n_features", "int", 1, "Columns of the feature vector, when its features have no names.", minimum=1, maximum=4096
@@ -57,12 +59,13 @@ class MultivariateEstimator(ColumnarEstimator):
         self.n_features = self._index.n_features
 
     @abstractmethod
-    def _learn_vector(self, x: FloatColumn) -> None:
-        """Learn the (F,) row `x` in slot 0, which is reserved."""
+    def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
+        """Run the kernel over samples: score them, learn them, or both in turn."""
 
-    @abstractmethod
-    def _score_vector(self, x: FloatColumn) -> float:
-        """Score the (F,) row `x` by slot 0, which is reserved."""
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
+        out.expected.fill(np.nan)
+        out.scale.fill(np.nan)
+        self._run(batch.slots, batch.X, out.score, ready, score=True, learn=True)
 
     @property
     def feature_names(self) -> list[str] | None:
@@ -83,13 +86,15 @@ class MultivariateEstimator(ColumnarEstimator):
             self._adopt(sorted(x))
         if not self._n_slots:
             self.reserve(1)
-        self._learn_vector(self._to_vector(x))
+        self._run(_SLOT_0, self._to_vector(x).reshape(1, -1), np.empty(1), np.empty(1, np.bool_), score=False, learn=True)
 
     def score_one(self, x: Mapping[str, float] | float) -> float:
         """Score one dict of features (or the value of the only feature) by slot 0.  The state is not changed."""
         if not self._n_slots:
             return 0.0
-        return self._score_vector(self._to_vector(x))
+        scores = np.empty(1)
+        self._run(_SLOT_0, self._to_vector(x).reshape(1, -1), scores, np.empty(1, np.bool_), score=True, learn=False)
+        return float(scores[0])
 
     def _to_vector(self, x: Mapping[str, float] | float) -> FloatColumn:
         return self._index.to_vector(x) if isinstance(x, Mapping) else np.array([x], dtype=np.float64)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from models.errors import ParameterError
 
-__all__ = ["Kind", "Parameter", "nearest_name", "settle_parameters"]
+__all__ = ["GRACE_PERIOD", "Kind", "Parameter", "nearest_name", "settle_parameters"]
 
 Kind = Literal["int", "float", "bool", "str", "names", "limits", "model"]
 
@@ -129,6 +129,12 @@ class Parameter:
         if self.is_open:
             return (low is None or value > low) and (high is None or value < high)
         return (low is None or value >= low) and (high is None or value <= high)
+
+
+GRACE_PERIOD = Parameter(
+    "grace_period", "int", 0, "Samples before which a series is not scored; 0 = as river does.", minimum=0, maximum=1_000_000_000
+)
+"""Shared by the models whose river original has no grace period of its own."""
 
 
 def _is_number(value: object) -> bool:

@@ -20,6 +20,12 @@ DEFAULT_MODEL = "default"
 _CLASS_PATH_BY_NAME: dict[str, str] = {
     DEFAULT_MODEL: "models.seasonal.model:SeasonalScorer",
     "gaussian_scorer": "models.gaussian.model:GaussianScorer",
+    "standard_absolute_deviation": "models.sad.model:StandardAbsoluteDeviation",
+    "local_outlier_factor": "models.lof.model:LocalOutlierFactor",
+    "one_class_svm": "models.svm.model:OneClassSVM",
+    "loda": "models.loda.model:LODA",
+    "quantile_filter": "models.filters.model:QuantileFilter",
+    "threshold_filter": "models.filters.model:ThresholdFilter",
     "half_space_trees": "models.hst.model:HalfSpaceTrees",
 }
 

@@ -1,11 +1,13 @@
-"""Kernels of the Gaussian scorer: Welford's update and its reversal, in river's order of operations."""
+"""Kernels of the Gaussian scorer."""
 
 from __future__ import annotations
 
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
+from models.gate_kernel import admits
 from models.jit import kernel
+from models.moments_kernel import add_sample, are_finite, compute_variance, drop_sample
 from models.state_array import StateArray
 
 SQRT_2 = math.sqrt(2.0)
@@ -18,12 +20,7 @@ def compute_sigma(rows: StateArray, slot: int, half: float) -> float:
     The exponent arrives as an argument: a constant one is compiled to a square root, whose last bit differs from Python's
     ``** 0.5``.
     """
-    n = rows[slot].n
-    if n <= 1.0:
-        return 0.0
-    variance = rows[slot].sum_sq / (n - 1.0)
-    # Reverting samples can leave a sum just below zero.
-    return variance**half if variance > 0.0 else 0.0
+    return float(compute_variance(rows[slot].n, rows[slot].sum_sq) ** half)
 
 
 @kernel
@@ -39,24 +36,12 @@ def score(rows: StateArray, slot: int, sigma: float, y: float) -> float:
 def learn(rows: StateArray, window: FloatColumn, slot: int, y: float) -> bool:
     """Add `y`, dropping the oldest sample of a full window; False = refused, because a moment would overflow."""
     row = rows[slot]
-    n = row.n
-    mean = row.mean
-    sum_sq = row.sum_sq
+    n, mean, sum_sq = row.n, row.mean, row.sum_sq
     window_size = window.shape[1]
     if window_size and n == window_size:
-        old = window[slot, row.head]
-        before = mean
-        n -= 1.0
-        if n == 0.0:
-            mean = 0.0
-        else:
-            mean -= (1.0 / n) * (old - mean)
-        sum_sq -= (old - before) * (old - mean)
-    before = mean
-    n += 1.0
-    mean += (1.0 / n) * (y - mean)
-    sum_sq += (y - before) * (y - mean)
-    if not (math.isfinite(mean) and math.isfinite(sum_sq)):
+        n, mean, sum_sq = drop_sample(n, mean, sum_sq, window[slot, row.head])
+    n, mean, sum_sq = add_sample(n, mean, sum_sq, y)
+    if not are_finite(mean, sum_sq):
         return False
     row.n = n
     row.mean = mean
@@ -87,6 +72,8 @@ def score_learn_many(
     window: FloatColumn,
     grace_period: int,
     half: float,
+    gate: FloatColumn,
+    gate_rows: FloatColumn,
     slots: IntColumn,
     values: FloatColumn,
     scores: FloatColumn,
@@ -110,5 +97,5 @@ def score_learn_many(
             expected[i] = math.nan
             scale[i] = math.nan
             ready[i] = False
-        if is_finite:
+        if is_finite and admits(gate, gate_rows, slot, scores[i]):
             learn(rows, window, slot, y)

@@ -70,6 +70,7 @@ class GaussianScorer(UnivariateEstimator):
         {"window_size": 20, "grace_period": 5},
         {"window_size": 1, "grace_period": 1},
     )
+    has_gate: ClassVar[bool] = True
 
     def __init__(self, window_size: int | None = None, grace_period: int = 100) -> None:
         super().__init__(window_size=window_size, grace_period=grace_period)
@@ -83,7 +84,7 @@ class GaussianScorer(UnivariateEstimator):
         self._rows, self._window = self._state.values()
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        kernel.score_learn_many(self._rows, self._window, self._grace_period, 0.5, batch.slots, batch.X, *out, ready)
+        kernel.score_learn_many(self._rows, self._window, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready)
 
     def _learn_value(self, y: float) -> None:
         kernel.learn_value(self._rows, self._window, 0, float(y))

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
+from models.gate_kernel import admits
 from models.jit import kernel
 from models.state_array import StateArray
 
-REFERENCE, LATEST = 0, 1
+REFERENCE, LATEST = np.uint64(0), np.uint64(1)
+# An unsigned index needs no test for counting from the end, which would cost a third of the walk.
+NONE, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
 
 
 @kernel
@@ -19,12 +22,10 @@ def walk(
     masses: StateArray,
     feature: StateArray,
     threshold: FloatColumn,
-    slot: int,
-    forest: int,
+    height: int,
     counter: int,
     window_size: int,
-    size_limit: float,
-    is_whole: bool,
+    size_limit: int,
     missing: BoolColumn,
     z: FloatColumn,
     is_learning: bool,
@@ -33,39 +34,75 @@ def walk(
 
     The walk of river stops adding once a node's mass falls below `size_limit`; learning goes on to the leaf.  A missing feature
     goes to the child visited more in the running window, the left one when equal.
+
+    Parameters
+    ----------
+    masses : (T, N, 2) uint8 or uint16, mutated
+    feature, threshold : (T, N)
+    missing, z : (F,)
     """
-    n_trees = masses.shape[1]
-    n_inner = masses.shape[2]
     profile = 0
-    for tree in range(n_trees):
-        node = 0
+    for tree in range(masses.shape[0]):
+        node: Any = NONE
         latest: Any = counter
         reference: Any = window_size
         weight = 1
-        while node < n_inner:
+        for _ in range(height):
             profile += reference * weight
             if reference < size_limit:
                 weight = 0
                 if not is_learning:
                     break
-            left_reference: Any = np.int64(masses[slot, tree, node, REFERENCE])
-            left_latest: Any = np.int64(masses[slot, tree, node, LATEST])
-            column = feature[forest, tree, node]
-            if is_whole or not missing[column]:
-                # A value that compares false, NaN among them, goes right.
-                goes_right: Any = not (z[column] < threshold[forest, tree, node])
-            else:
-                goes_right = left_latest < latest - left_latest
-            if goes_right:
-                reference -= left_reference
-                latest -= left_latest
-                node = 2 * node + 2
-            else:
+            left: Any = np.int64(masses[tree, node, REFERENCE])
+            left_latest: Any = np.int64(masses[tree, node, LATEST])
+            column: Any = np.uint64(feature[tree, node])
+            goes_left: Any = z[column] < threshold[tree, node]
+            if missing[column]:
+                goes_left = left_latest >= latest - left_latest
+            if goes_left:
                 if is_learning:
-                    masses[slot, tree, node, LATEST] = left_latest + 1
-                reference = left_reference
+                    masses[tree, node, LATEST] = left_latest + 1
+                reference = left
                 latest = left_latest
-                node = 2 * node + 1
+                node = TWO * node + ONE
+            else:
+                # A value that compares false, NaN among them, goes right.
+                reference -= left
+                latest -= left_latest
+                node = TWO * node + TWO
+            weight *= 2
+        profile += reference * weight
+    return profile
+
+
+@kernel
+def walk_whole(
+    masses: StateArray,
+    feature: StateArray,
+    threshold: FloatColumn,
+    height: int,
+    window_size: int,
+    size_limit: int,
+    z: FloatColumn,
+) -> int:
+    """`walk`, learning, of a sample without missing features: what nearly every sample takes."""
+    profile = 0
+    for tree in range(masses.shape[0]):
+        node: Any = NONE
+        reference: Any = window_size
+        weight = 1
+        for _ in range(height):
+            profile += reference * weight
+            if reference < size_limit:
+                weight = 0
+            left: Any = np.int64(masses[tree, node, REFERENCE])
+            if z[np.uint64(feature[tree, node])] < threshold[tree, node]:
+                masses[tree, node, LATEST] += 1
+                reference = left
+                node = TWO * node + ONE
+            else:
+                reference -= left
+                node = TWO * node + TWO
             weight *= 2
         profile += reference * weight
     return profile
@@ -104,18 +141,21 @@ def scale_sample(lows: FloatColumn, highs: FloatColumn, slot: int, x: FloatColum
 
 
 @kernel
-def widen(lows: FloatColumn, highs: FloatColumn, slot: int, x: FloatColumn, missing: BoolColumn) -> bool:
-    """Take a sample into the running minima and maxima; True when one of them moved."""
-    moved = False
+def is_outside(lows: FloatColumn, highs: FloatColumn, slot: int, x: FloatColumn, missing: BoolColumn) -> bool:
+    """True when a present feature of `x` is below the least or above the greatest value learned."""
+    for column in range(x.size):
+        if not missing[column] and (x[column] < lows[slot, column] or x[column] > highs[slot, column]):
+            return True
+    return False
+
+
+@kernel
+def widen(lows: FloatColumn, highs: FloatColumn, slot: int, x: FloatColumn, missing: BoolColumn) -> None:
+    """Take a sample into the running minima and maxima."""
     for column in range(x.size):
         if not missing[column]:
-            if x[column] < lows[slot, column]:
-                lows[slot, column] = x[column]
-                moved = True
-            if x[column] > highs[slot, column]:
-                highs[slot, column] = x[column]
-                moved = True
-    return moved
+            lows[slot, column] = min(lows[slot, column], x[column])
+            highs[slot, column] = max(highs[slot, column], x[column])
 
 
 @kernel
@@ -126,12 +166,15 @@ def score_learn_many(
     highs: FloatColumn,
     feature: StateArray,
     threshold: FloatColumn,
+    height: int,
     window_size: int,
-    size_limit: float,
+    size_limit: int,
     max_profile: float,
     start: int,
     is_scoring: bool,
     is_learning: bool,
+    gate: FloatColumn,
+    gate_rows: FloatColumn,
     slots: IntColumn,
     X: FloatColumn,
     scores: FloatColumn,
@@ -152,48 +195,48 @@ def score_learn_many(
     """
     n_features = X.shape[1]
     is_scaled = lows.shape[1] > 0
+    is_gated = gate[0] != 0.0
     missing = np.empty(n_features, dtype=np.bool_)
     z = np.empty(n_features)
     for i in range(start, slots.size):
         slot = slots[i]
-        x = X[i]
-        n_present = find_missing(x, missing)
+        sample = X[i]
+        n_present = find_missing(sample, missing)
         is_ready = rows[slot].n_pivots > 0 and n_present > 0
         scores[i] = 0.0
         ready[i] = is_ready
-        if n_present == 0:
+        forest = rows[slot].draw - 1
+        if n_present == 0 or (forest < 0 and not is_learning):
             continue
-        forest = rows[slot].forest - 1
         if forest < 0:
-            if not is_learning:
-                continue
             return i
-        is_whole = n_present == n_features
         counter: Any = np.int64(rows[slot].counter)
-        profile = 0
-        moved = False
-        if is_scaled and is_learning:
-            if is_ready and is_scoring:
-                scale_sample(lows, highs, slot, x, z)
-                for column in range(n_features):
-                    moved |= not missing[column] and (x[column] < lows[slot, column] or x[column] > highs[slot, column])
-                if moved:
-                    # The range moves: the sample is scored by the old one and learned by the new one, as in river's pipeline.
-                    profile = walk(
-                        masses, feature, threshold, slot, forest, counter, window_size, size_limit, is_whole, missing, z, False
-                    )
-            widen(lows, highs, slot, x, missing)
-        sample = x
+        masses_here = masses[slot]
+        feature_here = feature[forest]
+        threshold_here = threshold[forest]
         if is_scaled:
-            scale_sample(lows, highs, slot, x, z)
+            scale_sample(lows, highs, slot, X[i], z)
             sample = z
-        found = walk(
-            masses, feature, threshold, slot, forest, counter, window_size, size_limit, is_whole, missing, sample, is_learning
-        )
-        if not moved:
-            profile = found
-        if is_ready and is_scoring:
+        # Scoring and learning share one walk unless something may come between them: a filter, or a range that moves.
+        is_apart = is_gated or not is_learning or (is_scaled and is_outside(lows, highs, slot, X[i], missing))
+        profile = 0
+        if is_apart and is_scoring and is_ready:
+            profile = walk(
+                masses_here, feature_here, threshold_here, height, counter, window_size, size_limit, missing, sample, False
+            )
             scores[i] = 1.0 - profile / max_profile
-        if is_learning:
-            pivot(rows, masses, slot, window_size)
+        if not is_learning or (is_gated and not admits(gate, gate_rows, slot, scores[i])):
+            continue
+        if is_scaled and is_apart:
+            widen(lows, highs, slot, X[i], missing)
+            scale_sample(lows, highs, slot, X[i], z)
+        if n_present == n_features:
+            profile = walk_whole(masses_here, feature_here, threshold_here, height, window_size, size_limit, sample)
+        else:
+            profile = walk(
+                masses_here, feature_here, threshold_here, height, counter, window_size, size_limit, missing, sample, True
+            )
+        if is_ready and is_scoring and not is_apart:
+            scores[i] = 1.0 - profile / max_profile
+        pivot(rows, masses, slot, window_size)
     return slots.size

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
-from models.columnar import Batch
-from models.errors import ParameterError, SnapshotError
+from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
+from models.errors import ParameterError
 from models.hst import kernel
 from models.hst.state import REFERENCE, ROW, mass_dtype
-from models.hst.trees import Forest, grow_forest
-from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
+from models.hst.trees import grow_forest
+from models.multivariate import FEATURES, N_FEATURES
 from models.parameters import Parameter
+from models.shared_draws import SharedDrawEstimator
 from models.state_array import StateArray
 
 __all__ = ["HalfSpaceTrees"]
 
 
-class HalfSpaceTrees(MultivariateEstimator):
+class HalfSpaceTrees(SharedDrawEstimator):
     """Ensemble of random trees that count how many samples of the last window fell into each half-space.
 
     Good at points that stand apart in several features at once; weak when anomalies come in clumps that fill a window.
@@ -96,6 +97,7 @@ class HalfSpaceTrees(MultivariateEstimator):
         {"n_features": 4, "window_size": 60, "scale": "minmax"},
         {"window_size": 300, "n_trees": 3, "height": 4, "limits": [-1.0, 2.0]},
     )
+    has_gate: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -124,15 +126,7 @@ class HalfSpaceTrees(MultivariateEstimator):
         self._seed: int = self._parameters["seed"]
         self._is_scaled = self._parameters["scale"] == "minmax"
         self._max_profile = float(self._n_trees * self._window_size * (2 ** (self._height + 1) - 1))
-        self._forget_forests()
         self._limits()
-
-    # Forests --------------------------------------------------------------------------------------------------------
-
-    def _forget_forests(self) -> None:
-        self._forest_by_mask: dict[bytes, int] = {}
-        n_inner = 2**self._height - 1
-        self._forests = Forest(np.zeros((0, self._n_trees, n_inner), np.int32), np.zeros((0, self._n_trees, n_inner)))
 
     def _limits(self) -> list[tuple[float, float]]:
         """Range of each column."""
@@ -149,18 +143,8 @@ class HalfSpaceTrees(MultivariateEstimator):
             raise ParameterError(self.name, "limits", expected=f"one pair, or {self.n_features} pairs", found=limits)
         return [tuple(pair) for pair in limits]
 
-    def _forest_of(self, mask: BoolColumn) -> int:
-        """Number (from one) of the forest over the features of `mask`, drawn when it is new."""
-        key = mask.tobytes()
-        if key not in self._forest_by_mask:
-            names = self._index.names
-            order = sorted(range(self.n_features), key=names.__getitem__) if names else list(range(self.n_features))
-            grown = grow_forest(self._n_trees, self._height, self._seed, order, self._limits(), mask)
-            self._forests = Forest(*(np.concatenate([old, new[None]]) for old, new in zip(self._forests, grown, strict=True)))
-            self._forest_by_mask[key] = len(self._forest_by_mask) + 1
-        return self._forest_by_mask[key]
-
-    # State ----------------------------------------------------------------------------------------------------------
+    def _make_draw(self, order: Sequence[int], mask: BoolColumn) -> tuple[StateArray, ...]:
+        return grow_forest(self._n_trees, self._height, self._seed, order, self._limits(), mask)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         n_scaled = self.n_features if self._is_scaled else 0
@@ -174,72 +158,35 @@ class HalfSpaceTrees(MultivariateEstimator):
     def _bind(self) -> None:
         self._rows, self._masses, self._lows, self._highs = self._state.values()
 
-    def snapshot(self, slots: IntColumn) -> Snapshot:
-        """See `ColumnarEstimator.snapshot`; ``"masks"`` (K, F) bool holds the features each forest was drawn over."""
-        snapshot = super().snapshot(slots)
-        masks = [np.frombuffer(key, dtype=np.bool_) for key in self._forest_by_mask]
-        snapshot["masks"] = np.array(masks, dtype=np.bool_).reshape(len(masks), self.n_features)
-        return snapshot
-
-    def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
-        """See `Estimator.restore`; the forests are drawn again from the seed."""
-        masks = snapshot.get("masks")
-        names = snapshot.get("features")
-        n_features = len(names) if names else self.n_features
-        if not isinstance(masks, np.ndarray) or masks.ndim != 2 or masks.dtype != np.bool_ or masks.shape[1] != n_features:
-            raise SnapshotError(f"{self.name}: the snapshot's masks are damaged; expected a (K, {n_features}) bool array")
-        rows = snapshot.get("columns", {}).get("rows")
-        if isinstance(rows, np.ndarray) and rows.dtype == ROW and rows.size and not 0 <= rows["forest"].max() <= len(masks):
-            raise SnapshotError(f"{self.name}: the snapshot names forest {rows['forest'].max()}, it has {len(masks)}")
-        super().restore(slots, snapshot)
-        if slots.size:
-            numbers = np.array([0, *(self._forest_of(mask) for mask in masks)], dtype=np.int32)
-            self._rows["forest"][slots] = numbers[self._rows["forest"][slots]]
-
     def _adopt(self, names: list[str]) -> None:
         super()._adopt(names)
-        if not self._n_slots:
-            self._forget_forests()
         self._limits()
 
-    # Scoring --------------------------------------------------------------------------------------------------------
-
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
-        start = 0
-        while start < slots.size:
-            start = kernel.score_learn_many(
+        self._run_in_turns(
+            slots,
+            X,
+            lambda start, forests: kernel.score_learn_many(
                 self._rows,
                 self._masses,
                 self._lows,
                 self._highs,
-                *self._forests,
+                forests[0],
+                forests[1],
+                self._height,
                 self._window_size,
-                0.1 * self._window_size,
+                math.ceil(0.1 * self._window_size),
                 self._max_profile,
                 start,
                 score,
                 learn,
+                *self._gate,
                 slots,
                 X,
                 scores,
                 ready,
-            )
-            if start < slots.size:
-                # The first sample of a series: its forest is drawn from the features it has.
-                self._rows[slots[start]]["forest"] = self._forest_of(np.isfinite(X[start]))
-
-    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        out.expected.fill(np.nan)
-        out.scale.fill(np.nan)
-        self._run(batch.slots, batch.X, out.score, ready, score=True, learn=True)
-
-    def _learn_vector(self, x: FloatColumn) -> None:
-        self._run(_SLOT_0, x.reshape(1, -1), np.empty(1), np.empty(1, np.bool_), score=False, learn=True)
-
-    def _score_vector(self, x: FloatColumn) -> float:
-        scores = np.empty(1)
-        self._run(_SLOT_0, x.reshape(1, -1), scores, np.empty(1, np.bool_), score=True, learn=False)
-        return float(scores[0])
+            ),
+        )
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n_pivots"] > 0)
@@ -251,6 +198,3 @@ class HalfSpaceTrees(MultivariateEstimator):
             "n_in_window": int(row["counter"]),
             "n_used_nodes": int(np.count_nonzero(self._masses[slot, :, :, REFERENCE])),
         }
-
-
-_SLOT_0 = np.zeros(1, dtype=np.int64)

@@ -13,7 +13,7 @@ import numpy as np
 
 __all__ = ["LATEST", "REFERENCE", "ROW", "mass_dtype"]
 
-ROW = np.dtype([("forest", np.int32), ("counter", np.int32), ("n_pivots", np.int64)])
+ROW = np.dtype([("draw", np.int32), ("counter", np.int32), ("n_pivots", np.int64)])
 """Forest of the series counted from one (0 = not drawn yet), samples since the last pivot, and pivots so far."""
 
 REFERENCE, LATEST = 0, 1

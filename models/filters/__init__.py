@@ -1,0 +1,1 @@
+"""Filters: what a detector may not learn."""

@@ -1,0 +1,31 @@
+"""Kernel of the gate between scoring and learning."""
+
+from __future__ import annotations
+
+import math
+
+from models.base import FloatColumn
+from models.jit import kernel
+from models.quantile.kernel import get_quantile, update_quantile
+
+OPEN, THRESHOLD = 0.0, 1.0
+
+
+@kernel
+def get_cut(rule: FloatColumn, rows: FloatColumn, slot: int) -> float:
+    """Score from which `slot` is anomalous now; infinite while no score, or a quantile of zero, is known (as in river)."""
+    if rule[0] == THRESHOLD:
+        return float(rule[1])
+    cut = get_quantile(rows, slot, rule[2])
+    return cut if cut != 0.0 else math.inf
+
+
+@kernel
+def admits(rule: FloatColumn, rows: FloatColumn, slot: int, score: float) -> bool:
+    """True when the sample that scored `score` may be learned; the score joins the quantile of a quantile rule."""
+    if rule[0] == OPEN:
+        return True
+    is_anomaly = score >= get_cut(rule, rows, slot)
+    if rule[0] != THRESHOLD and math.isfinite(score):
+        update_quantile(rows, slot, rule[2], score)
+    return rule[3] == 0.0 or not is_anomaly

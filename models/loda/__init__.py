@@ -1,0 +1,1 @@
+"""LODA: histograms of random projections."""

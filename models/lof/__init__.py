@@ -1,0 +1,1 @@
+"""Local outlier factor over a sliding window."""

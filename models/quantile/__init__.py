@@ -1,0 +1,1 @@
+"""Running quantiles: the P² estimator and the exact one over a window."""

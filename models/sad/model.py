@@ -1,0 +1,101 @@
+"""Standard absolute deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from models.base import BoolColumn, ScoreKind, Scores
+from models.columnar import Batch, UnivariateEstimator
+from models.parameters import GRACE_PERIOD, Parameter
+from models.quantile.state import P2_WIDTH, make_p2_row
+from models.sad import kernel
+from models.sad.state import ROW
+from models.state_array import StateArray
+
+__all__ = ["StandardAbsoluteDeviation"]
+
+
+class StandardAbsoluteDeviation(UnivariateEstimator):
+    """Distance of a value from the series' mean or median, in standard deviations: the three-sigma rule.
+
+    Good at spikes on a steady level; blind to seasons, and slow to follow a drift because it never forgets.
+
+    Parameters
+    ----------
+    sub_stat : {"mean", "median"}
+        What is subtracted from the value: the running mean, or the running median (P² estimate).
+    grace_period : int
+        Samples before which the score is 0.0 and the series is not ready; 0 = as in river, from the second sample on.
+
+    Notes
+    -----
+    Scores equal river's `anomaly.StandardAbsoluteDeviation` to the last bit (``stats.Mean`` or ``stats.Quantile(0.5)`` as its
+    ``sub_stat``).  The batch call withholds the score of a series' first sample.  ``expected`` is what is subtracted, ``scale``
+    the standard deviation.  Score in [0, inf).  O(1) time; 24 bytes a series, 152 with the median.
+
+    A sample that is NaN or infinite is not learned, scores 0.0 and is not ready.  A finite one so large that the variance would
+    overflow is scored but not learned.
+
+    References
+    ----------
+    Hochenbaum, J., Vallis, O. S. and Kejariwal, A. (2017). Automatic anomaly detection in the cloud via statistical learning.
+    arXiv:1704.07706, section 3.
+
+    Examples
+    --------
+    >>> model = StandardAbsoluteDeviation()
+    >>> for y in (1.0, 2.0, 3.0):
+    ...     model.learn_one(None, y)
+    >>> round(model.score_one(None, 4.0), 6)
+    2.0
+    """
+
+    name: ClassVar[str] = "standard_absolute_deviation"
+    score_kind: ClassVar[ScoreKind] = "raw"
+    schema: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "sub_stat", "str", "mean", "What is subtracted from the value: running mean or median.", choices=("mean", "median")
+        ),
+        GRACE_PERIOD,
+    )
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"sub_stat": "median", "grace_period": 20})
+    has_gate: ClassVar[bool] = True
+
+    def __init__(self, sub_stat: Literal["mean", "median"] = "mean", grace_period: int = 0) -> None:
+        super().__init__(sub_stat=sub_stat, grace_period=grace_period)
+        self._has_median = self._parameters["sub_stat"] == "median"
+        self._grace_period: int = self._parameters["grace_period"]
+
+    def _make_fresh_row(self) -> dict[str, StateArray]:
+        fresh: dict[str, StateArray] = {"rows": np.zeros(1, ROW)}
+        if self._has_median:
+            fresh["medians"] = make_p2_row(0.5)
+        return fresh
+
+    def _bind(self) -> None:
+        self._rows = self._state["rows"]
+        self._medians = self._state.get("medians", np.zeros((0, P2_WIDTH)))
+
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
+        kernel.score_learn_many(
+            self._rows, self._medians, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready
+        )
+
+    def _learn_value(self, y: float) -> None:
+        kernel.learn_value(self._rows, self._medians, 0, float(y))
+
+    def _score_value(self, y: float) -> float:
+        return kernel.score_value(self._rows, self._medians, 0, self._grace_period, 0.5, float(y))
+
+    def _is_ready(self, slot: int) -> bool:
+        return bool(self._rows[slot]["n"] >= max(self._grace_period, 1))
+
+    def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
+        return {
+            "n_samples": int(self._rows[slot]["n"]),
+            "center": float(kernel.get_center(self._rows, self._medians, slot)),
+            "sigma": float(kernel.compute_sigma(self._rows, slot, 0.5)),
+        }

@@ -1,0 +1,122 @@
+"""Filters against river: the detector behind them learns exactly what river's would, bit by bit."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from river import anomaly
+
+from models import registry
+from models.base import Estimator, Scores
+from models.errors import ParameterError
+
+INNER = {"model": "gaussian_scorer", "parameters": {"grace_period": 30}}
+TREES = {"model": "half_space_trees", "parameters": {"window_size": 60, "seed": 1}}
+
+
+def _make_stream() -> list[float]:
+    rng = random.Random(77)
+    return [rng.gauss(0.5, 0.1) * (1.0 if rng.random() > 0.03 else 4.0) for _ in range(6000)]
+
+
+YS = _make_stream()
+
+
+def _batch_scores(model: Estimator) -> list[float]:
+    model.reserve(1)
+    zeros = np.zeros(len(YS), dtype=np.int64)
+    out = Scores.empty(len(YS))
+    model.score_learn_many(zeros, zeros, np.array(YS), out)
+    return out.score.tolist()
+
+
+def _supervised(detector: Any) -> list[float]:
+    scores = []
+    for y in YS:
+        scores.append(detector.score_one(None, y))
+        detector.learn_one(None, y)
+    return scores
+
+
+def _unsupervised(detector: Any) -> list[float]:
+    scores = []
+    for y in YS:
+        scores.append(detector.score_one({"x": y}))
+        detector.learn_one({"x": y})
+    return scores
+
+
+def test_threshold_filter() -> None:
+    expected = _supervised(anomaly.ThresholdFilter(anomaly.GaussianScorer(grace_period=30), threshold=0.99))
+    assert _batch_scores(registry.build("threshold_filter", {"detector": INNER, "threshold": 0.99})) == expected
+    assert expected != _supervised(anomaly.GaussianScorer(grace_period=30))
+
+
+def test_threshold_filter_of_trees() -> None:
+    expected = _unsupervised(anomaly.ThresholdFilter(anomaly.HalfSpaceTrees(window_size=60, seed=1), threshold=0.6))
+    assert _batch_scores(registry.build("threshold_filter", {"detector": TREES, "threshold": 0.6})) == expected
+    assert expected != _unsupervised(anomaly.HalfSpaceTrees(window_size=60, seed=1))
+
+
+@pytest.mark.parametrize("protect", [True, False])
+@pytest.mark.parametrize("q", [0.5, 0.95, 0.999])
+def test_quantile_filter(q: float, protect: bool) -> None:
+    detector = anomaly.QuantileFilter(anomaly.GaussianScorer(grace_period=30), q=q, protect_anomaly_detector=protect)
+    expected = _supervised(detector)
+    model: Any = registry.build("quantile_filter", {"detector": INNER, "q": q, "protect": protect})
+    assert _batch_scores(model) == expected
+    assert model.get_cut(0) == detector.quantile.get()
+    for score in (0.0, 0.5, 0.98, 1.0):
+        assert model.classify(score) == detector.classify(score)
+
+
+def test_quantile_filter_one_by_one() -> None:
+    expected = _supervised(anomaly.QuantileFilter(anomaly.GaussianScorer(grace_period=30), q=0.9))
+    model: Any = registry.build("quantile_filter", {"detector": INNER, "q": 0.9})
+    found = []
+    for y in YS:
+        found.append(model.score_one(None, y))
+        model.learn_one(None, y)
+    assert found == expected
+
+
+def test_nested_filters_take_the_slow_way_to_the_same_scores() -> None:
+    nested = anomaly.ThresholdFilter(anomaly.QuantileFilter(anomaly.GaussianScorer(grace_period=30), q=0.99), threshold=0.97)
+    scores = []
+    for y in YS:
+        scores.append(nested.score_one(None, y))
+        nested.learn_one(None, y)
+    inner = {"model": "quantile_filter", "parameters": {"detector": INNER, "q": 0.99}}
+    assert _batch_scores(registry.build("threshold_filter", {"detector": inner, "threshold": 0.97})) == scores
+
+
+def test_a_filter_behaves_the_same_behind_every_detector_with_a_gate() -> None:
+    """Fast and slow way agree: the gate in the kernel against learn, look, and put back."""
+    for name in registry.names():
+        if name == registry.DEFAULT_MODEL or not getattr(registry.model_class(name), "has_gate", False):
+            continue
+        parameters = registry.variants(name)[0]
+        fast: Any = registry.build("quantile_filter", {"detector": {"model": name, "parameters": parameters}, "q": 0.8})
+        slow: Any = registry.build("quantile_filter", {"detector": {"model": name, "parameters": parameters}, "q": 0.8})
+        slow.detector.has_gate = False
+        slow.detector._gate = registry.build(name, parameters)._gate  # type: ignore[attr-defined]
+        for model in (fast, slow):
+            model.reserve(1)
+        n = 700
+        zeros = np.zeros(n, dtype=np.int64)
+        outs = [Scores.empty(n), Scores.empty(n)]
+        X = np.array(YS[:n])[:, None].repeat(fast.n_features, axis=1)
+        for model, out in zip((fast, slow), outs, strict=True):
+            model.score_learn_many(zeros, zeros, X, out)
+        assert outs[0].score.tobytes() == outs[1].score.tobytes(), name
+        assert outs[0].score.any(), name
+
+
+def test_unknown_detector_is_named() -> None:
+    with pytest.raises(ParameterError, match="did you mean 'gaussian_scorer'"):
+        registry.build("quantile_filter", {"detector": {"model": "gaussian_score"}, "q": 0.9})
+    with pytest.raises(ParameterError, match="no default"):
+        registry.build("quantile_filter", {"detector": INNER})
