@@ -56,7 +56,7 @@ SERIES: dict[str, Series] = {
     "season 288": _seasonal(288),
     "spike every 12": _periodic_spikes,
     "spikes 8 %": _random_spikes,
-    "square wave": lambda rng, n: 10 + 20 * ((np.arange(n) // 9) % 2) + rng.normal(0, 1, n),
+    "square wave": lambda rng, n: 10 + 20 * (((np.arange(n) + rng.integers(18)) // 9) % 2) + rng.normal(0, 1, n),
     "constant": lambda _rng, n: np.full(n, 7.0),
 }
 

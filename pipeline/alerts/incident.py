@@ -21,13 +21,12 @@ from __future__ import annotations
 from pipeline.alerts.event import AlertEvent
 from pipeline.alerts.grouping import REGION_LABEL, group_labels, incident_group
 from pipeline.alerts.policy import AlertPolicy
-from pipeline.alerts.reason import Reason
 from pipeline.alerts.repeat import find_repeat
 from pipeline.alerts.state import IncidentState
 from pipeline.alerts.transition import Transition, secs_to_ns
 from pipeline.crosscheck.base import CheckedAnomaly
 
-__all__ = ["apply", "tick", "trail_of"]
+__all__ = ["apply", "tick"]
 
 
 def _begin(checked: CheckedAnomaly, now_ns: int, policy: AlertPolicy) -> IncidentState:
@@ -148,20 +147,3 @@ def tick(state: IncidentState, now_ns: int, policy: AlertPolicy) -> tuple[Incide
     if silence_ns >= secs_to_ns(policy.alerts.incident.stale_after_secs) and not transition.state.is_idle:
         transition.expire()
     return transition.state, transition.events
-
-
-def trail_of(state: IncidentState, any_id: str) -> list[Reason]:
-    """Decisions of the group that concern an incident, an episode or an anomaly, oldest first.
-
-    Parameters
-    ----------
-    state : IncidentState
-        Of the group.
-    any_id : str
-        Whole id or its beginning.
-    """
-    return [
-        reason
-        for reason in state.trail
-        if any(known.startswith(any_id) for known in (reason.incident_id, reason.episode_id, reason.anomaly_id) if known)
-    ]
