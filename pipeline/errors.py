@@ -7,6 +7,7 @@
     ├── RecordError            one record is bad: it goes to dead-letters, the batch goes on
     │   ├── DecodeError          bytes are not what the topic's format says
     │   └── SampleError          decoded, but not a usable sample
+    ├── HistoryError           a file cannot be read as history; exit code 2
     ├── BrokerError            Kafka refused or cannot be reached
     ├── ProviderError          a cross-check provider failed; verdict becomes "unknown"
     ├── SinkError              an output refused an event
@@ -24,6 +25,7 @@ __all__ = [
     "BrokerError",
     "ConfigError",
     "DecodeError",
+    "HistoryError",
     "ProviderError",
     "RecordError",
     "SampleError",
@@ -90,6 +92,14 @@ class SampleError(RecordError):
 
     default_code = "SAMPLE"
     stage = "extract"
+
+
+class HistoryError(StreamwardenError):
+    """A file cannot be read as history: file, line or column, what was found, what was expected, the cure."""
+
+    default_code = "HISTORY"
+    stage = "history"
+    exit_code = 2
 
 
 class BrokerError(StreamwardenError):
