@@ -10,9 +10,7 @@ __all__ = ["close_episodes", "find_repeat", "is_late_verdict"]
 
 def is_late_verdict(episode: TrackedEpisode, checked: CheckedAnomaly) -> bool:
     """Whether the message brings the verdict that this episode awaits."""
-    if checked.anomaly.phase != "opened" or not checked.is_final:
-        return False
-    return not episode.is_final or (episode.facts.verdict is None and checked.verdict is not None)
+    return checked.anomaly.phase == "opened" and checked.is_final and not episode.is_final
 
 
 def find_repeat(state: IncidentState, checked: CheckedAnomaly) -> str | None:
@@ -36,7 +34,7 @@ def find_repeat(state: IncidentState, checked: CheckedAnomaly) -> str | None:
     if episode is not None:
         if is_late_verdict(episode, checked):
             return None
-        return None if episode.facts.is_open and place > (episode.offset, episode.position) else "duplicate"
+        return None if place > (episode.offset, episode.position) else "duplicate"
     closed = next((closed for closed in reversed(state.closed) if closed.id == anomaly.episode_id), None)
     if closed is not None and place <= (closed.offset, closed.position):
         is_awaited = anomaly.phase == "opened" and checked.is_final and not closed.is_final

@@ -181,6 +181,8 @@ class Transition:
         )
         if not seen.context_time_ns:
             facts = facts.without_context()
+        if anomaly.kind in _MOMENTARY_KINDS:
+            facts = replace(facts, ended_ns=anomaly.event_time_ns)
         self._put(replace(episode, facts=facts, offset=anomaly.offset, position=anomaly.position))
         self._count(anomaly)
         self._tell("continued", f"{anomaly.series}: {anomaly.n_anomalous} anomalous samples", anomaly, is_muted=episode.is_muted)
@@ -190,6 +192,9 @@ class Transition:
         facts = replace(episode.facts, ended_ns=ended_ns, last_ns=max(episode.facts.last_ns, ended_ns))
         facts = replace(facts, n_anomalous=max(facts.n_anomalous, anomaly.n_anomalous))
         ended = replace(episode, facts=facts, offset=anomaly.offset, position=anomaly.position)
+        if not episode.facts.is_open:
+            self._put(replace(ended, facts=episode.facts))
+            return
         self._put(ended)
         self._tell("cleared", f"{anomaly.series} ({anomaly.detector})", anomaly, is_muted=episode.is_muted)
         if episode.is_muted:
