@@ -13,7 +13,16 @@ from typing import Any, Literal
 
 from models.errors import ParameterError
 
-__all__ = ["GRACE_PERIOD", "Kind", "Parameter", "nearest_name", "settle_parameters"]
+__all__ = [
+    "CLIP_GRADIENT",
+    "GRACE_PERIOD",
+    "INTERCEPT_LR",
+    "LEARNING_RATE",
+    "Kind",
+    "Parameter",
+    "nearest_name",
+    "settle_parameters",
+]
 
 Kind = Literal["int", "float", "bool", "str", "names", "limits", "model"]
 
@@ -135,6 +144,11 @@ GRACE_PERIOD = Parameter(
     "grace_period", "int", 0, "Samples before which a series is not scored; 0 = as river does.", minimum=0, maximum=1_000_000_000
 )
 """Shared by the models whose river original has no grace period of its own."""
+
+LEARNING_RATE = Parameter("learning_rate", "float", 0.01, "Step of the weights.", minimum=0, maximum=1)
+INTERCEPT_LR = Parameter("intercept_lr", "float", 0.01, "Step of the intercept.", minimum=0, maximum=1)
+CLIP_GRADIENT = Parameter("clip_gradient", "float", 1e12, "Greatest absolute gradient.", minimum=0)
+"""Shared by the models trained by stochastic gradient descent."""
 
 
 def _is_number(value: object) -> bool:

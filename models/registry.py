@@ -26,6 +26,10 @@ _CLASS_PATH_BY_NAME: dict[str, str] = {
     "loda": "models.loda.model:LODA",
     "quantile_filter": "models.filters.model:QuantileFilter",
     "threshold_filter": "models.filters.model:ThresholdFilter",
+    "holt_winters": "models.holt_winters.model:HoltWinters",
+    "snarimax": "models.snarimax.model:SNARIMAX",
+    "linear_regression": "models.linear.model:LinearRegression",
+    "predictive_anomaly_detection": "models.pad.model:PredictiveAnomalyDetection",
     "half_space_trees": "models.hst.model:HalfSpaceTrees",
 }
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-__all__ = ["StateArray"]
+__all__ = ["Row", "StateArray"]
 
 StateArray = npt.NDArray[Any]
+
+Row = Any
+"""One element of a structured state array, whose fields a kernel reads and writes as attributes."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numba
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from models.base import Estimator, Scores
 from models.registry import build, names, variants
 
-__all__ = ["compiled_signatures", "warm_up"]
+__all__ = ["compiled_signatures", "learn_and_score_one", "warm_up"]
 
 
 def warm_up(only: Iterable[str] | None = None, *, stopwatch: Callable[[], float] = time.perf_counter) -> dict[str, float]:
@@ -78,10 +79,30 @@ def _exercise(model: Estimator) -> None:
     times = np.array([0, 60_000_000_000], dtype=np.int64)
     X = np.full((2, model.n_features), 0.5)
     model.score_learn_many(slots, times, X[:, 0].copy() if model.n_features == 1 else X, Scores.empty(2))
-    for call in ("score_one", "learn_one", "score_one"):
-        method = getattr(model, call, None)
-        if method is not None:
-            method(0.5) if model.n_features == 1 else method({str(column): 0.5 for column in range(model.n_features)})
+    learn_and_score_one(model)
     model.describe(0)
     model.restore(slots[:1], model.snapshot(slots[:1]))
     model.reset(slots[:1])
+
+
+def learn_and_score_one(model: Any, value: float = 0.5) -> None:
+    """Call the one-at-a-time methods a model has, with river's arguments: a value, a dict, or a dict and a target.
+
+    Examples
+    --------
+    >>> model = build("gaussian_scorer")
+    >>> learn_and_score_one(model)
+    >>> model.describe(0)["n_samples"]
+    1
+    """
+    n_features = model.n_features - 1 if getattr(model, "needs_target", False) else model.n_features
+    features = {str(column): value for column in range(n_features)}
+    if getattr(model, "needs_target", False):
+        arguments: tuple[Any, ...] = (features, value)
+    else:
+        arguments = (value,) if n_features == 1 else (features,)
+    for name in ("score_one", "learn_one", "score_one"):
+        if hasattr(model, name):
+            getattr(model, name)(*arguments)
+    if hasattr(model, "predict_one"):
+        model.predict_one(features)

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
 from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
-from models.parameters import GRACE_PERIOD, Parameter
+from models.parameters import CLIP_GRADIENT, GRACE_PERIOD, INTERCEPT_LR, LEARNING_RATE, Parameter
 from models.state_array import StateArray
 from models.svm import kernel
 from models.svm.state import ROW
@@ -56,16 +56,16 @@ class OneClassSVM(MultivariateEstimator):
     >>> for _ in range(20):
     ...     model.learn_one({"heat": 1.0, "load": 0.5})
     >>> round(model.score_one({"heat": 1.0, "load": 0.5}), 3)
-    0.227
+    0.025
     """
 
     name: ClassVar[str] = "one_class_svm"
     score_kind: ClassVar[ScoreKind] = "raw"
     schema: ClassVar[tuple[Parameter, ...]] = (
         Parameter("nu", "float", 0.1, "Expected fraction of anomalies.", minimum=0, maximum=1),
-        Parameter("learning_rate", "float", 0.01, "Step of the weights.", minimum=0, maximum=1),
-        Parameter("intercept_lr", "float", 0.01, "Step of the intercept.", minimum=0, maximum=1),
-        Parameter("clip_gradient", "float", 1e12, "Greatest absolute gradient.", minimum=0),
+        LEARNING_RATE,
+        INTERCEPT_LR,
+        CLIP_GRADIENT,
         GRACE_PERIOD,
         N_FEATURES,
         FEATURES,

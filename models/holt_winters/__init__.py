@@ -1,0 +1,1 @@
+"""Holt-Winters exponential smoothing."""

@@ -1,0 +1,1 @@
+"""Linear regression by stochastic gradient descent."""

@@ -1,0 +1,1 @@
+"""Predictive anomaly detection: a forecaster, and its error against a threshold that follows it."""

@@ -1,0 +1,1 @@
+"""SNARIMAX: an online seasonal autoregressive forecaster."""
