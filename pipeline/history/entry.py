@@ -5,7 +5,7 @@ Times stay apart from the bytes until the record is made, so that history can be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
@@ -129,18 +129,23 @@ class LineSource:
     ----------
     labels : mapping of str to str
         Source labels; empty values are left out.
+    key_names : collection of str, optional
+        Labels that make the Kafka key; None = all.
 
     Examples
     --------
     >>> LineSource({"service": "zookeeper", "host": ""}).key
     b'{service="zookeeper"}'
+    >>> LineSource({"service": "zookeeper", "host": "n1"}, {"service"}).key
+    b'{service="zookeeper"}'
     """
 
     __slots__ = ("key", "labels_json")
 
-    def __init__(self, labels: Mapping[str, str]) -> None:
+    def __init__(self, labels: Mapping[str, str], key_names: Collection[str] | None = None) -> None:
         pairs = sorted((name, value) for name, value in labels.items() if value)
-        self.key = ("{" + ",".join(f'{name}="{value}"' for name, value in pairs) + "}").encode()
+        in_key = (f'{name}="{value}"' for name, value in pairs if key_names is None or name in key_names)
+        self.key = ("{" + ",".join(in_key) + "}").encode()
         self.labels_json = orjson.dumps(dict(pairs))
 
 
