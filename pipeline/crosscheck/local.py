@@ -170,9 +170,9 @@ class LocalProvider:
             return self._give_too_little(len(history))
         with np.errstate(over="ignore", invalid="ignore"):
             level, shape = level_tail(history, value), shape_tail(history, value)
+            centre, scale = float(np.median(history)), _measure_scale(history)
         if not (math.isfinite(level) and math.isfinite(shape)):
             return self._give("unknown", "range", "the values are too large to be compared")
-        centre, scale = float(np.median(history)), _measure_scale(history)
         what = (
             f"{value:.6g} is {abs(value - centre) / scale:.3g} robust deviations from the median {centre:.6g} of {len(history)} "
             f"samples; tail of its level {level:.2g}, of its step {shape:.2g}"

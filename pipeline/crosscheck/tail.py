@@ -63,10 +63,8 @@ def conformal_tail(scores: NDArray[np.float64], score: float, offset: float = 0.
     if largest <= 0.0:
         return SMALLEST_TAIL
     k = min(max(5, math.isqrt(n)), n - 1)
-    positive = ordered[: k + 1]
-    gamma = MIN_TAIL_INDEX
-    if k >= 1 and positive[-1] > 0.0:
-        gamma = float(np.mean(np.log(positive[:k] / positive[k])))
+    # A difference of logarithms: the ratio itself may overflow.  Where the bulk is 0 any tail is heavy beside it.
+    gamma = float(np.mean(np.log(ordered[:k])) - np.log(ordered[k])) if k and ordered[k] > 0.0 else MAX_TAIL_INDEX
     gamma = min(max(gamma, MIN_TAIL_INDEX), MAX_TAIL_INDEX)
     beyond = math.exp(-math.log((score + offset) / largest) / gamma)
     return max(beyond / (n + 1), SMALLEST_TAIL)
