@@ -30,6 +30,11 @@ _CLASS_PATH_BY_NAME: dict[str, str] = {
     "snarimax": "models.snarimax.model:SNARIMAX",
     "linear_regression": "models.linear.model:LinearRegression",
     "predictive_anomaly_detection": "models.pad.model:PredictiveAnomalyDetection",
+    "adwin": "models.adwin.model:ADWIN",
+    "ew_scorer": "models.ew.model:EWScorer",
+    "kswin": "models.kswin.model:KSWIN",
+    "page_hinkley": "models.page_hinkley.model:PageHinkley",
+    "quantile_scorer": "models.quantile.model:QuantileScorer",
     "half_space_trees": "models.hst.model:HalfSpaceTrees",
 }
 

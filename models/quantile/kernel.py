@@ -12,10 +12,11 @@ import math
 
 import numpy as np
 
-from models.base import FloatColumn, IntColumn
+from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel
 
 POSITION, DESIRED, COUNT = 5, 10, 15
+MAX_FLOAT = 1.7976931348623157e308
 
 
 @kernel
@@ -154,3 +155,64 @@ def get_sorted_quantile(ordered: FloatColumn, counts: IntColumn, slot: int, q: f
         # A full window steps back where a filling one stays: river's two branches.
         higher = max(lower - 1, 0) if n == ordered.shape[1] else n - 1
     return float(ordered[slot, lower] + (ordered[slot, higher] - ordered[slot, lower]) * (index - lower))
+
+
+@kernel
+def score_learn_many(
+    lower: FloatColumn,
+    middle: FloatColumn,
+    upper: FloatColumn,
+    recent: FloatColumn,
+    ordered: FloatColumn,
+    counts: IntColumn,
+    q: float,
+    grace_period: int,
+    is_scoring: bool,
+    is_learning: bool,
+    slots: IntColumn,
+    values: FloatColumn,
+    scores: FloatColumn,
+    expected: FloatColumn,
+    scale: FloatColumn,
+    ready: BoolColumn,
+) -> None:
+    """Prequential pass of the quantile scorer over a batch; see `models.base.Estimator.score_learn_many`.
+
+    Parameters
+    ----------
+    lower, middle, upper : (S, 16) float64, mutated
+        P² estimates of the quantiles ``1 - q``, 0.5 and ``q``; (0, 16) when a window is kept.
+    recent, ordered : (S, W) float64, mutated
+        Window in order of arrival and of value; (S, 0) when there is none.
+    counts : (S, 2) int64, mutated
+        Samples held (or seen, without a window), and where the next one goes.
+    q : float
+        Level of the upper quantile, above 0.5.
+    """
+    has_window = recent.shape[1] > 0
+    for i in range(slots.size):
+        slot = slots[i]
+        y = values[i]
+        scores[i], expected[i], scale[i] = 0.0, math.nan, math.nan
+        ready[i] = math.isfinite(y) and counts[slot, 0] >= max(grace_period, 1)
+        if is_scoring and ready[i]:
+            if has_window:
+                low = get_sorted_quantile(ordered, counts, slot, 1.0 - q)
+                center = get_sorted_quantile(ordered, counts, slot, 0.5)
+                high = get_sorted_quantile(ordered, counts, slot, q)
+            else:
+                low = get_quantile(lower, slot, 1.0 - q)
+                center = get_quantile(middle, slot, 0.5)
+                high = get_quantile(upper, slot, q)
+            expected[i] = center
+            scale[i] = (high - low) / 2.0
+            scores[i] = min(abs(y - center) / (scale[i] + 1e-10), MAX_FLOAT)
+        # Interpolating between values further out could overflow.
+        if is_learning and abs(y) < 1e150:
+            if has_window:
+                push_sorted(recent, ordered, counts, slot, y)
+            else:
+                counts[slot, 0] += 1
+                update_quantile(lower, slot, 1.0 - q, y)
+                update_quantile(middle, slot, 0.5, y)
+                update_quantile(upper, slot, q, y)

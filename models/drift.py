@@ -1,0 +1,56 @@
+"""The part of the estimator contract that the drift detectors share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
+from models.columnar import Batch, UnivariateEstimator
+from models.state_array import StateArray
+
+__all__ = ["DriftDetector"]
+
+
+class DriftDetector(UnivariateEstimator):
+    """Base of the drift detectors.
+
+    A sample scores 1.0 when the change it belongs to is detected at it, and 0.0 otherwise; the detector then starts anew with the
+    next sample, as river's do.  `update` and `drift_detected` are river's own names for slot 0.
+    """
+
+    score_kind: ClassVar[ScoreKind] = "raw"
+
+    @abstractmethod
+    def _update_many(
+        self, state: dict[str, StateArray], slots: IntColumn, values: FloatColumn, scores: FloatColumn, ready: BoolColumn
+    ) -> None:
+        """Update `state` by a batch, and write 1.0 where a change is detected."""
+
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
+        out.expected.fill(np.nan)
+        out.scale.fill(np.nan)
+        self._update_many(self._state, batch.slots, batch.X, out.score, ready)
+
+    def update(self, x: float) -> None:
+        """Take one value into slot 0."""
+        self.learn_one(x)
+
+    @property
+    def drift_detected(self) -> bool:
+        """True when the last value taken into slot 0 was the one at which a change was detected."""
+        return self._n_slots > 0 and bool(self._state["rows"][0]["is_drift"])
+
+    def _learn_value(self, y: float) -> None:
+        self._update_many(self._state, _SLOT_0, np.array([y], dtype=np.float64), np.empty(1), np.empty(1, np.bool_))
+
+    def _score_value(self, y: float) -> float:
+        copied = {key: array[:1].copy() for key, array in self._state.items()}
+        scores = np.empty(1)
+        self._update_many(copied, _SLOT_0, np.array([y], dtype=np.float64), scores, np.empty(1, np.bool_))
+        return float(scores[0])
+
+
+_SLOT_0 = np.zeros(1, dtype=np.int64)

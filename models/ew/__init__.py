@@ -1,0 +1,1 @@
+"""Exponentially weighted mean and variance."""

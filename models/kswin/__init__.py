@@ -1,0 +1,1 @@
+"""KSWIN drift detector."""

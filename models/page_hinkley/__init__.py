@@ -1,0 +1,1 @@
+"""Page-Hinkley drift detector."""
