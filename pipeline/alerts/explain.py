@@ -189,23 +189,33 @@ def _conclude(
     anomalies: list[Anomaly], checks: list[CheckedAnomaly], reasons: list[Reason], events: list[AlertEvent], episodes: set[str]
 ) -> str:
     codes = {reason.code for reason in reasons if reason.episode_id in episodes}
-    if events:
-        ids = sorted({event.incident_id for event in events})
+    quiet = next((code for code in _QUIET_CODES if code in codes), None)
+    if codes & {"unmuted_confirmed", "unmuted_widened"}:
+        quiet = None
+    is_named = any(one.episode_id in episodes for event in events for one in event.series)
+    is_counted = any(one.id in event.anomaly_ids for event in events for one in anomalies)
+    if events and (is_named or (is_counted and quiet is None and "throttled" not in codes)):
         last = max(events, key=lambda event: (event.time_ns, event.sequence))
-        whom = f"incident {ids[0]}" if len(ids) == 1 else f"{len(ids)} incidents"
-        text = f"It alerted: {whom}, {len(events)} events, the last {last.type} {last.severity}."
-        if "refuted_muted" in codes and not codes & {"unmuted_confirmed", "unmuted_widened"}:
-            text += " A refutation muted a suspicion of it."
-        if "verdict_refuted" in codes and "severity_lowered" in codes:
+        text = f"It alerted: {_name_incidents(events)}, {len(events)} events, the last {last.type} {last.severity}."
+        if {"verdict_refuted", "severity_lowered"} <= codes:
             text += " A refutation lowered its severity."
+        if "refuted_muted" in codes and quiet is not None:
+            text += " A refutation muted a suspicion of it."
         if "throttled" in codes:
             text += " Some changes waited for update_min_secs."
         return text
-    quiet = next((code for code in _QUIET_CODES if code in codes), None)
+    of_others = f" (Others of its group alerted: {_name_incidents(events)}.)" if events else ""
     if quiet is not None:
-        return f"It did not alert ({quiet}): {REASONS[quiet]}"
+        return f"It did not alert ({quiet}): {REASONS[quiet]}{of_others}"
+    if events:
+        return f"It joined {_name_incidents(events)}, which has alerted; no event has named it yet (throttled): {REASONS['throttled']}"
     if checks:
         return "It has not alerted: it was cross-checked, but neither an incident nor an alert of it is in what was read."
     if anomalies:
         return "It has not alerted: it was published, but the cross-check has not passed it on in what was read."
     return "It is known by its id only: its anomaly and its alerts are not in what was read."
+
+
+def _name_incidents(events: list[AlertEvent]) -> str:
+    ids = sorted({event.incident_id for event in events})
+    return f"incident {ids[0]}" if len(ids) == 1 else f"incidents {', '.join(ids)}"

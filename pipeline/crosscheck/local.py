@@ -20,6 +20,7 @@ as the history has, so that a producer that was silent this long before is refut
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 
@@ -126,7 +127,7 @@ def silence_tail(intervals: NDArray[np.float64], silence: float) -> float:
 
 
 class LocalProvider:
-    """Judges anomalies by the context they carry.  Deterministic, without state, about 0.2 ms an anomaly.
+    """Judges anomalies by the context they carry.  Deterministic, without state, about 0.4 ms an anomaly.
 
     Parameters
     ----------
@@ -145,8 +146,12 @@ class LocalProvider:
         self._settings = settings
 
     async def judge(self, anomalies: Sequence[Anomaly]) -> Sequence[Verdict]:
-        """One verdict per anomaly, in order."""
-        return [self.judge_one(anomaly) for anomaly in anomalies]
+        """One verdict per anomaly, in order; other tasks get their turn between two of them."""
+        verdicts = []
+        for anomaly in anomalies:
+            verdicts.append(self.judge_one(anomaly))
+            await asyncio.sleep(0)
+        return verdicts
 
     async def close(self) -> None:
         """Nothing to release."""

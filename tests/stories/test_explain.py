@@ -67,7 +67,11 @@ def test_a_throttled_change_is_named() -> None:
     story.open("b", at=5)
     trace = ask(story, story.messages[1].anomaly.id)
     assert "throttled" in trace.render()
-    assert "waited for update_min_secs" in trace.conclusion
+    assert "no event has named it yet (throttled)" in trace.conclusion
+    story.tick(at=60)
+    conclusion = ask(story, story.messages[1].anomaly.id).conclusion
+    assert conclusion.startswith("It alerted")
+    assert "waited for update_min_secs" in conclusion
 
 
 def test_where_the_trace_ends_is_said() -> None:
@@ -90,3 +94,13 @@ def test_ids_are_refused_when_short_unknown_or_ambiguous() -> None:
         explain("0123456789", anomalies=[one])
     assert absent.value.code == "ID_NOT_FOUND"
     assert explain("abcdef00x", anomalies=[one, two]).id == "abcdef00x"
+
+
+def test_a_muted_suspicion_beside_an_alert_of_others_is_told_apart() -> None:
+    story = Timeline(P1, {"on_refuted": "mute"})
+    story.open("a", at=0, verdict="unknown")
+    story.open("b", at=1, verdict="refuted")
+    conclusion = ask(story, story.messages[1].anomaly.id).conclusion
+    assert conclusion.startswith("It did not alert (refuted_muted)")
+    assert f"Others of its group alerted: incident {story.events[0].incident_id}" in conclusion
+    assert ask(story, story.messages[0].anomaly.id).conclusion.startswith("It alerted")
