@@ -208,7 +208,8 @@ def _conclude(
     if quiet is not None:
         return f"It did not alert ({quiet}): {REASONS[quiet]}{of_others}"
     if events:
-        return f"It joined {_name_incidents(events)}, which has alerted; no event has named it yet (throttled): {REASONS['throttled']}"
+        why = f"no event has named it yet (throttled): {REASONS['throttled']}"
+        return f"It joined {_name_incidents(events)}, which has alerted; {why}"
     if checks:
         return "It has not alerted: it was cross-checked, but neither an incident nor an alert of it is in what was read."
     if anomalies:
