@@ -1,6 +1,6 @@
 """How often the local cross-check confirms what is true and refutes what is not, on simulated series.
 
-    python benchmarks/crosscheck.py [--trials 400] [--seed 1]
+    python benchmarks/crosscheck.py [--trials 400] [--seed 1] [--only TEXT]
 
 A trial is a series of one kind with a context of 64 samples.  True trials end in an injected anomaly.  False ones have no
 injection: *worst of 500* ends in the most suspicious sample of a longer run, the one that lies farthest from the median of the 63
@@ -150,9 +150,9 @@ def render(counts: Counter[str]) -> str:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--trials", type=int, default=400, help="trials per series and column")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the simulation")
+    parser.add_argument("--only", default="", help="only series whose name holds this text")
     arguments = parser.parse_args()
     provider = LocalProvider(LocalSettings())
     print("percent confirmed, refuted, unknown; context 64, default thresholds\n")

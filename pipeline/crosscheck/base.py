@@ -64,8 +64,16 @@ class Provider(Protocol):
 
     name: str
 
-    async def judge(self, anomalies: Sequence[Anomaly]) -> Sequence[Verdict]:
+    async def judge(self, anomalies: Sequence[Anomaly], deadline_secs: float) -> Sequence[Verdict]:
         """One verdict per anomaly, in order.
+
+        Parameters
+        ----------
+        anomalies : sequence of Anomaly
+            Openings, at least one, in no particular order, of any series.
+        deadline_secs : float
+            Seconds from now after which the answer is of no use and the call is cancelled.  A remote provider sets its timeouts
+            by it, and answers shortly before with what it knows and ``unknown`` for the rest, rather than lose all.
 
         Raises
         ------

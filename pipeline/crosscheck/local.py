@@ -145,11 +145,19 @@ class LocalProvider:
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
-    async def judge(self, anomalies: Sequence[Anomaly]) -> Sequence[Verdict]:
-        """One verdict per anomaly, in order; other tasks get their turn between two of them."""
-        verdicts = []
+    async def judge(self, anomalies: Sequence[Anomaly], deadline_secs: float) -> Sequence[Verdict]:
+        """One verdict per anomaly, in order; other tasks get their turn between two of them.
+
+        What it does not get to in nine tenths of the time left is ``unknown`` for the reason ``deadline``.
+        """
+        loop = asyncio.get_running_loop()
+        until_secs = loop.time() + 0.9 * deadline_secs
+        verdicts: list[Verdict] = []
         for anomaly in anomalies:
-            verdicts.append(self.judge_one(anomaly))
+            if loop.time() < until_secs:
+                verdicts.append(self.judge_one(anomaly))
+            else:
+                verdicts.append(self._give("unknown", "deadline", "too many suspicions at once to judge them all in time"))
             await asyncio.sleep(0)
         return verdicts
 

@@ -192,7 +192,7 @@ class CrosscheckStage:
         assert provider is not None  # candidates exist only with a provider
 
         async def judge() -> Sequence[Verdict]:
-            return _check_answer(await provider.judge(chunk), len(chunk))
+            return _check_answer(await provider.judge(chunk, timeout_secs), len(chunk))
 
         task = asyncio.create_task(judge())
         try:

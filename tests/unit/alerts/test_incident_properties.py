@@ -229,3 +229,35 @@ def test_every_suspicion_that_counts_is_told_or_has_a_reason(steps: list[Step], 
         anomaly = step.checked.anomaly if step.checked is not None else None
         if anomaly is not None and anomaly.phase == "opened" and len(state.trail) < 100:
             assert anomaly.id in in_events | muted | waiting
+
+
+@settings(deadline=None, max_examples=150)
+@given(storylines(), policies, st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_ticks_change_nothing_while_the_wall_clock_keeps_pace(
+    steps: list[Step], policy: AlertPolicy, shares: list[float]
+) -> None:
+    """In event-time order, with the clock at event time, what is due is told the same by a tick as by the next message."""
+    patient = policy.alerts.incident.model_copy(update={"stale_after_secs": 1e9})
+    policy = replace(policy, alerts=policy.alerts.model_copy(update={"incident": patient}))
+    checked = sorted((step.checked for step in steps if step.checked is not None), key=lambda one: one.anomaly.event_time_ns)
+    plain = ticked = None
+    told_plain: list[AlertEvent] = []
+    told_ticked: list[AlertEvent] = []
+    now_ns = checked[0].anomaly.event_time_ns
+    for offset, message in enumerate(checked):
+        until_ns = message.anomaly.event_time_ns
+        if ticked is not None:
+            between_ns = now_ns + round((until_ns - now_ns) * shares[offset % len(shares)])
+            ticked, events = tick(ticked, between_ns, policy)
+            told_ticked.extend(events)
+        now_ns = until_ns
+        plain, events = apply(plain, message, now_ns=now_ns, offset=offset, policy=policy)
+        told_plain.extend(events)
+        ticked, events = apply(ticked, message, now_ns=now_ns, offset=offset, policy=policy)
+        told_ticked.extend(events)
+    assert plain is not None
+    assert ticked is not None
+    far_ns = now_ns + 10**15
+    told_plain.extend(tick(plain, far_ns, policy)[1])
+    told_ticked.extend(tick(ticked, far_ns, policy)[1])
+    assert [event.to_json() for event in told_plain] == [event.to_json() for event in told_ticked]

@@ -171,7 +171,7 @@ def test_silence_seen_before_within_the_context_is_likely() -> None:
 
 def test_judging_many_is_judging_one_by_one() -> None:
     anomalies = [with_context(NOISE["normal"](np.random.default_rng(i), 64)) for i in range(5)]
-    assert asyncio.run(PROVIDER.judge(anomalies)) == [PROVIDER.judge_one(anomaly) for anomaly in anomalies]
+    assert asyncio.run(PROVIDER.judge(anomalies, 60.0)) == [PROVIDER.judge_one(anomaly) for anomaly in anomalies]
 
 
 def test_every_kind_of_provider_settings_has_a_builder() -> None:

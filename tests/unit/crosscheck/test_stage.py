@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.clock import ManualClock
 from pipeline.config.schema import CrosscheckSettings
+from pipeline.config.schema import LocalProvider as LocalSettings
 from pipeline.crosscheck.base import CheckedAnomaly, Verdict
+from pipeline.crosscheck.local import LocalProvider
 from pipeline.crosscheck.stage import CrosscheckStage
 from pipeline.engine.anomaly import Anomaly
 from pipeline.errors import ProviderError
@@ -27,11 +29,13 @@ class FakeProvider:
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
         self.asked: list[list[str]] = []
+        self.deadlines: list[float] = []
         self.n_in_flight = 0
         self.most_in_flight = 0
         self.is_closed = False
 
-    async def judge(self, anomalies: Sequence[Anomaly]) -> Sequence[Verdict]:
+    async def judge(self, anomalies: Sequence[Anomaly], deadline_secs: float) -> Sequence[Verdict]:
+        self.deadlines.append(deadline_secs)
         self.asked.append([anomaly.id for anomaly in anomalies])
         self.n_in_flight += len(anomalies)
         self.most_in_flight = max(self.most_in_flight, self.n_in_flight)
@@ -326,3 +330,19 @@ def test_checked_anomalies_come_back_from_json() -> None:
         checked = CheckedAnomaly(make_anomaly("a"), verdict, verdict is not None)
         assert CheckedAnomaly.from_json(checked.to_json()) == checked
         assert CheckedAnomaly.from_json(checked.to_json()).to_json() == checked.to_json()
+
+
+def test_a_provider_is_told_how_long_its_answer_is_of_use() -> None:
+    provider = FakeProvider()
+    check(provider, [make_anomaly(str(i), 0, i) for i in range(3)], max_in_flight=1, deadline_secs=7.0)
+    assert len(provider.deadlines) == 3
+    assert all(0 < secs <= 7.0 for secs in provider.deadlines)
+    assert provider.deadlines == sorted(provider.deadlines, reverse=True)
+
+
+def test_the_local_provider_answers_what_it_got_to() -> None:
+    provider = LocalProvider(LocalSettings())
+    in_time = asyncio.run(provider.judge([make_anomaly("a")], 60.0))
+    late = asyncio.run(provider.judge([make_anomaly("a"), make_anomaly("b")], 0.0))
+    assert in_time[0].reason == "tail"
+    assert [(verdict.outcome, verdict.reason) for verdict in late] == [("unknown", "deadline")] * 2

@@ -33,7 +33,7 @@ class Moody:
         self._moods = moods
         self._n_asked = 0
 
-    async def judge(self, anomalies: Sequence[Anomaly]) -> Sequence[Verdict]:
+    async def judge(self, anomalies: Sequence[Anomaly], deadline_secs: float) -> Sequence[Verdict]:
         turns, fails = self._moods[self._n_asked % len(self._moods)]
         self._n_asked += 1
         for _ in range(turns):
