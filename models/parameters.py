@@ -24,7 +24,7 @@ __all__ = [
     "settle_parameters",
 ]
 
-Kind = Literal["int", "float", "bool", "str", "names", "limits", "model"]
+Kind = Literal["int", "float", "bool", "str", "names", "limits", "mapping", "model"]
 
 _KIND_TEXT: dict[str, str] = {
     "int": "an integer",
@@ -33,6 +33,7 @@ _KIND_TEXT: dict[str, str] = {
     "str": "a text",
     "names": "a list of distinct feature names",
     "limits": "a pair [low, high] with low < high, or one pair per feature (a list, or a mapping by feature name)",
+    "mapping": "a mapping by name",
     "model": "a mapping {model: name, parameters: {...}}",
 }
 
@@ -46,7 +47,7 @@ class Parameter:
     name : str
         Name as written in ``topics.yaml``.
     kind : str
-        ``int``, ``float``, ``bool``, ``str``, ``names``, ``limits`` or ``model``.
+        ``int``, ``float``, ``bool``, ``str``, ``names``, ``limits``, ``mapping`` or ``model``.
     default : object
         Value used when the parameter is left out; ``...`` = there is none, it must be given.
     sentence : str
@@ -128,6 +129,8 @@ class Parameter:
                 return _convert_names(value)
             case "limits":
                 return _convert_limits(value)
+            case "mapping":
+                return dict(value) if isinstance(value, Mapping) and all(isinstance(name, str) for name in value) else None
             case "model":
                 return _convert_model(value)
 

@@ -35,6 +35,7 @@ _CLASS_PATH_BY_NAME: dict[str, str] = {
     "kswin": "models.kswin.model:KSWIN",
     "page_hinkley": "models.page_hinkley.model:PageHinkley",
     "quantile_scorer": "models.quantile.model:QuantileScorer",
+    "river_model": "models.river_model.model:RiverModel",
     "half_space_trees": "models.hst.model:HalfSpaceTrees",
 }
 

@@ -31,9 +31,9 @@ class EWScorer(UnivariateEstimator):
 
     Notes
     -----
-    Mean and variance equal river's `stats.EWMean` and `stats.EWVar` to the last bit.  ``expected`` is the mean, ``scale`` the root
-    of the variance.  Score in [0, inf).  O(1) time; 24 bytes a series.  A sample that is NaN or infinite is not learned and not
-    ready; one whose square overflows is scored but not learned.
+    Mean and variance equal river's `stats.EWMean` and `stats.EWVar` to the last bit.  ``expected`` is the mean, ``scale`` the
+    root of the variance.  Score in [0, inf).  O(1) time; 24 bytes a series.  A sample that is NaN or infinite is not learned and
+    not ready; one whose square overflows is scored but not learned.
 
     References
     ----------

@@ -1,0 +1,223 @@
+"""Any river model, by its class path."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, ClassVar
+
+import numpy as np
+from river import base as river_base
+
+from models.base import BoolColumn, IntColumn, ScoreKind, Scores, Snapshot
+from models.columnar import Batch, ColumnarEstimator
+from models.errors import ParameterError, SnapshotError
+from models.multivariate import FEATURES, N_FEATURES
+from models.parameters import GRACE_PERIOD, Parameter
+from models.river_model.adapters import Adapter, make_adapter
+from models.river_model.codec import decode, encode
+from models.state_array import StateArray
+
+__all__ = ["RiverModel"]
+
+
+class RiverModel(ColumnarEstimator):
+    """A copy of a river model for every series, called sample by sample.
+
+    Good for whatever is not compiled here; expect from one microsecond to milliseconds a sample, and kilobytes a series.
+
+    Parameters
+    ----------
+    path : str
+        Class path, as ``river.anomaly.LODA``.
+    parameters : mapping
+        Its constructor's arguments.  A nested river object is ``{path: ..., parameters: {...}}``.
+    grace_period : int
+        Samples before which the score is 0.0 and the series is not ready; 0 = from the second sample on.
+    n_features : int
+        Columns, when the features have no names.
+    features : list of str, optional
+        Names of the features in column order.
+
+    Notes
+    -----
+    What a model can do decides how it is used: ``score_one`` gives the score; a drift detector scores 1.0 where it detects; a
+    forecaster and a regressor (first column = target) score by absolute error.  Models that are none of these are refused.
+
+    Every slot holds a deep copy of the model as configured.  Snapshots are JSON made by `models.river_model.codec`, without
+    pickle: river's classes and a few of the standard library, nothing else.  A model that holds anything else (a lambda, say) is
+    refused when it is made.  `slot_nbytes` is the size of that JSON for slot 0 as it stands, which grows with the model: its
+    memory is bounded only if the model's is.
+
+    NaN is left out of the dict; a sample without any finite feature is passed over.  A score that cannot be computed, or is not
+    finite, counts as not ready; a series whose model raises while learning starts anew.
+
+    Raises
+    ------
+    ParameterError
+        No such class, refused arguments, or a model that cannot be used or snapshotted.
+
+    Examples
+    --------
+    >>> model = RiverModel("river.anomaly.GaussianScorer", {"grace_period": 2})
+    >>> for y in (1.0, 2.0, 3.0):
+    ...     model.learn_one(y)
+    >>> round(model.score_one(4.0), 4)
+    0.9545
+    """
+
+    name: ClassVar[str] = "river_model"
+    has_fixed_size: ClassVar[bool] = False
+    score_kind: ClassVar[ScoreKind] = "raw"
+    schema: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("path", "str", ..., "Class path, as river.anomaly.LODA."),
+        Parameter("parameters", "mapping", {}, "Arguments of its constructor; nested objects as {path: ..., parameters: {...}}."),
+        GRACE_PERIOD,
+        N_FEATURES,
+        FEATURES,
+    )
+    variants: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"path": "river.anomaly.GaussianScorer", "parameters": {"grace_period": 10}, "grace_period": 10},
+        {"path": "river.anomaly.HalfSpaceTrees", "parameters": {"seed": 1, "window_size": 20, "n_trees": 3}, "n_features": 2},
+        {"path": "river.drift.PageHinkley", "grace_period": 5},
+    )
+
+    def __init__(
+        self,
+        path: str,
+        parameters: Mapping[str, Any] = {},
+        grace_period: int = 0,
+        n_features: int = 1,
+        features: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(path=path, parameters=parameters, grace_period=grace_period, n_features=n_features, features=features)
+        names = self._parameters["features"]
+        self.n_features = len(names) if names else self._parameters["n_features"]
+        self._names: list[str] = names or [str(column) for column in range(self.n_features)]
+        self._grace_period: int = self._parameters["grace_period"]
+        self._template: Adapter = make_adapter(self._build(path, self._parameters["parameters"]), self._names)
+        try:
+            encode(self._template.model)
+        except SnapshotError as error:
+            raise ParameterError(self.name, "path", expected=f"a model that can be snapshotted ({error})", found=path) from error
+        self._adapters: list[Adapter] = []
+
+    def _build(self, path: str, parameters: Mapping[str, Any]) -> Any:
+        module, _, name = path.rpartition(".")
+        try:
+            found = getattr(import_module(module), name) if module.split(".")[0] == "river" else None
+        except (ImportError, AttributeError):
+            found = None
+        if not isinstance(found, type) or not issubclass(found, river_base.Base):
+            raise ParameterError(self.name, "path", expected="the path of a river class, as river.anomaly.LODA", found=path)
+        arguments = {key: self._build_nested(value) for key, value in parameters.items()}
+        try:
+            return found(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ParameterError(
+                self.name, "parameters", expected=f"arguments of {path} ({error})", found=dict(parameters)
+            ) from error
+
+    def _build_nested(self, value: Any) -> Any:
+        if isinstance(value, Mapping) and set(value) <= {"path", "parameters"} and "path" in value:
+            return self._build(value["path"], value.get("parameters", {}))
+        return value
+
+    # State ------------------------------------------------------------------------------------------------------------
+
+    def _make_fresh_row(self) -> dict[str, StateArray]:
+        return {"n_learned": np.zeros(1, np.int64)}
+
+    def _bind(self) -> None:
+        self._n_learned: IntColumn = self._state["n_learned"]
+
+    @property
+    def slot_nbytes(self) -> int:
+        """Bytes of slot 0's snapshot; of a fresh model's, when no slot is reserved."""
+        return len(encode((self._adapters[0] if self._adapters else self._template).model))
+
+    def reserve(self, n_slots: int) -> None:
+        """See `Estimator.reserve`."""
+        super().reserve(n_slots)
+        while len(self._adapters) < n_slots:
+            self._adapters.append(copy.deepcopy(self._template))
+
+    def reset(self, slots: IntColumn) -> None:
+        """See `Estimator.reset`."""
+        super().reset(slots)
+        for slot in slots.tolist():
+            self._adapters[slot] = copy.deepcopy(self._template)
+
+    def snapshot(self, slots: IntColumn) -> Snapshot:
+        """See `ColumnarEstimator.snapshot`; ``"models"`` (uint8) holds the rows' JSON end to end, ``"ends"`` where each ends."""
+        snapshot = super().snapshot(slots)
+        encoded = [encode(self._adapters[slot].model) for slot in slots.tolist()]
+        snapshot["models"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        snapshot["ends"] = np.cumsum([len(row) for row in encoded], dtype=np.int64)
+        return snapshot
+
+    def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
+        """See `Estimator.restore`."""
+        self._check_snapshot(snapshot, slots.size)
+        data, ends = snapshot.get("models"), snapshot.get("ends")
+        if not isinstance(data, np.ndarray) or not isinstance(ends, np.ndarray) or ends.size != slots.size:
+            raise SnapshotError(f"{self.name}: the snapshot's models are damaged")
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        models = [decode(data[start:end].tobytes()) for start, end in zip(starts.tolist(), ends.tolist(), strict=False)]
+        if any(type(model) is not type(self._template.model) for model in models):
+            raise SnapshotError(f"{self.name}: the snapshot holds models of another class")
+        super().restore(slots, snapshot)
+        for slot, model in zip(slots.tolist(), models, strict=True):
+            self._adapters[slot] = make_adapter(model, self._names)
+
+    # Scoring ----------------------------------------------------------------------------------------------------------
+
+    def _score(self, slot: int, x: Sequence[float]) -> tuple[float, float]:
+        """Score and expected value, NaN where there is none."""
+        try:
+            score, expected = self._adapters[slot].score(x)
+        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
+            return math.nan, math.nan
+        return float(score), float(expected)
+
+    def _learn(self, slot: int, x: Sequence[float]) -> None:
+        try:
+            self._adapters[slot].learn(x)
+        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
+            self.reset(np.array([slot], dtype=np.int64))
+            return
+        self._n_learned[slot] += 1
+
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
+        out.scale.fill(np.nan)
+        for i, (slot, x) in enumerate(zip(batch.slots.tolist(), batch.X.tolist(), strict=True)):
+            out.score[i], out.expected[i], ready[i] = 0.0, np.nan, False
+            if not any(map(math.isfinite, x)):
+                continue
+            score, expected = self._score(slot, x)
+            if math.isfinite(score) and self._n_learned[slot] >= max(self._grace_period, 1):
+                out.score[i], ready[i] = score, True
+                out.expected[i] = expected if math.isfinite(expected) else np.nan
+            self._learn(slot, x)
+
+    def learn_one(self, x: Mapping[str, float] | float) -> None:
+        """Learn one dict of features (or the value of the only feature) in slot 0."""
+        self.reserve(1)
+        self._learn(0, self._to_row(x))
+
+    def score_one(self, x: Mapping[str, float] | float) -> float:
+        """Score one dict of features (or the value of the only feature) by slot 0; 0.0 where river cannot tell."""
+        self.reserve(1)
+        score = self._score(0, self._to_row(x))[0]
+        return score if math.isfinite(score) and self._n_learned[0] >= self._grace_period else 0.0
+
+    def _to_row(self, x: Mapping[str, float] | float) -> list[float]:
+        return [float(x.get(name, math.nan)) for name in self._names] if isinstance(x, Mapping) else [float(x)]
+
+    def _is_ready(self, slot: int) -> bool:
+        return bool(self._n_learned[slot] >= max(self._grace_period, 1))
+
+    def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
+        return {"path": self._parameters["path"], "n_samples": int(self._n_learned[slot])}
