@@ -110,10 +110,13 @@ def apply(
     repeat = find_repeat(state, checked)
     if repeat is None:
         transition.settle(max(state.watermark_ns, anomaly.event_time_ns))
-        transition.take(checked)
+        # The incident that the episode was part of may be over by now.
+        repeat = find_repeat(transition.state, checked)
+        if repeat is None:
+            transition.take(checked)
+            transition.settle(transition.state.watermark_ns)
         transition.change(heard_ns=max(now_ns, state.heard_ns))
-        transition.settle(transition.state.watermark_ns)
-    elif repeat != "duplicate":
+    if repeat is not None and repeat != "duplicate":
         transition.recognise(checked, repeat)
     transition.change(offset=offset)
     return transition.state, transition.events

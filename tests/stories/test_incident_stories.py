@@ -228,3 +228,10 @@ def test_title_tells_how_bad_where_what_and_since_when() -> None:
         story.events[-1].title
         == "P1 application us-east-1: tps_a and 2 more metrics 3 series above band for 2 min (peak 1 in 10 million)"
     )
+
+
+def test_the_end_of_a_momentary_episode_after_its_incident_opens_nothing() -> None:
+    story = Timeline()
+    story.open("a", at=0, kind="new_template")
+    assert story.clear("a", at=60) == ["1 resolved P3 resolved"]
+    assert story.trail[-1] == "unknown_episode"
