@@ -106,7 +106,7 @@ class _Encoder:
             return ["bytes", base64.b64encode(value).decode()]
         if type(value) is tuple:
             return ["tuple", [self.encode(item) for item in value]]
-        if isinstance(value, type | FunctionType | BuiltinFunctionType) and not isinstance(value, MethodType):
+        if isinstance(value, type | FunctionType | BuiltinFunctionType):
             return ["name", _get_name(value)]
         if type(value) is MethodType and type(value.__self__).__module__.startswith("river."):
             return ["method", self.encode(value.__self__), value.__name__]

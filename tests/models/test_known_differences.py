@@ -1,0 +1,199 @@
+"""Every known difference from river still exists, on both sides."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from river import anomaly, drift, linear_model, stats, time_series
+
+from models import known_differences, registry
+from models.base import Scores
+from models.errors import ParameterError
+
+
+def _run(model: Any, X: Any) -> tuple[Scores, Any]:
+    model.reserve(1)
+    n = len(X)
+    out = Scores.empty(n)
+    ready = model.score_learn_many(np.zeros(n, np.int64), np.zeros(n, np.int64), np.asarray(X, dtype=np.float64), out)
+    return out, ready
+
+
+def _pollute(detector: Any, value: float) -> Any:
+    for y in (1.0, 2.0, 4.0, value, 2.0, 3.0):
+        detector.learn_one(None, y)
+    return detector
+
+
+def _feed(detector: Any, values: list[float]) -> None:
+    for y in values:
+        detector.score_one(None, y)
+        detector.learn_one(None, y)
+
+
+def test_every_difference_has_its_test_and_its_models() -> None:
+    for difference in known_differences.KNOWN_DIFFERENCES:
+        assert f"test_{difference.name}" in globals(), difference.name
+        assert set(difference.models) <= set(registry.names())
+        assert all(difference)
+
+
+def test_non_finite_values_are_not_learned() -> None:
+    assert math.isnan(_pollute(anomaly.GaussianScorer(grace_period=1), math.nan).score_one(None, 3.0))
+    assert math.isnan(_pollute(anomaly.StandardAbsoluteDeviation(), math.inf).score_one(None, 3.0))
+    mean = stats.EWMean()
+    page = drift.PageHinkley()
+    for y in (1.0, math.nan, 2.0):
+        mean.update(y)
+        page.update(y)
+    assert math.isnan(mean.get())
+    assert math.isnan(page._x_mean.get())
+    with pytest.raises(BaseException, match="NaN"):  # a panic of river's Rust library
+        stats.RollingQuantile(0.5, 3).update(math.nan)
+    values = [1.0, 2.0, 4.0, 2.0, 3.0] * 30
+    for name in known_differences.KNOWN_DIFFERENCES[0].models:
+        clean, _ = _run(registry.build(name), values)
+        dirty, ready = _run(registry.build(name), [values[0], math.nan, math.inf, -math.inf, *values[1:]])
+        assert dirty.score[[0, *range(4, len(values) + 3)]].tobytes() == clean.score.tobytes()
+        assert not ready[1:4].any()
+
+
+def test_nan_is_a_missing_feature() -> None:
+    rows = [{"a": 0.1 * (step % 7), "b": 0.1 * (step % 3)} for step in range(400)]
+    theirs = [anomaly.HalfSpaceTrees(seed=1) for _ in range(2)]
+    for x in rows:
+        for detector in theirs:
+            detector.learn_one(x)
+    assert theirs[0].score_one({"a": math.nan, "b": 0.1}) != theirs[1].score_one({"b": 0.1})
+    ours: Any = registry.build("half_space_trees", {"seed": 1, "features": ["a", "b"]})
+    for x in rows:
+        ours.learn_one(x)
+    assert ours.score_one({"a": math.nan, "b": 0.1}) == ours.score_one({"b": 0.1}) == theirs[1].score_one({"b": 0.1})
+    assert ours.score_one({"a": math.inf, "b": 0.1}) == ours.score_one({"b": 0.1})
+    machine = anomaly.OneClassSVM()
+    machine.learn_one({"a": math.nan})
+    machine.learn_one({"a": 1.0})
+    assert math.isnan(machine.score_one({"a": 1.0}))
+    for name in ("loda", "one_class_svm", "local_outlier_factor"):
+        out, ready = _run(registry.build(name), [0.5, 0.25, math.nan, 0.5, math.inf, 0.75, 0.5])
+        assert np.isfinite(out.score).all()
+        assert ready[-1]
+
+
+def test_overflow_is_not_learned() -> None:
+    assert not math.isfinite(_pollute(anomaly.GaussianScorer(grace_period=1), 1e300).gaussian.sigma)
+    ours: Any = _pollute(registry.build("gaussian_scorer", {"grace_period": 1}), 1e300)
+    clean = anomaly.GaussianScorer(grace_period=1)
+    for y in (1.0, 2.0, 4.0, 2.0, 3.0):
+        clean.learn_one(None, y)
+    assert ours.score_one(None, 3.5) == clean.score_one(None, 3.5)
+    assert ours.score_one(None, 1e300) == 1.0
+    with pytest.raises(OverflowError):
+        anomaly.PredictiveAnomalyDetection(time_series.SNARIMAX(p=1, d=0, q=0)).score_one(None, 1e300)
+    pad: Any = registry.build("predictive_anomaly_detection", {"forecaster": {"model": "snarimax"}})
+    for y in (1.0, 2.0, 1e300, 1.0, 2.0):
+        pad.learn_one(None, y)
+    assert pad.score_one(None, 1e300) == 1.0
+    assert 0.0 <= pad.score_one(None, 1.5) <= 1.0
+
+
+def test_negative_variance_counts_as_zero() -> None:
+    values = [1e8 + 0.1, 1e8 + 0.3, 1e8 + 0.2] * 400 + [5.1] * 10
+    detector = anomaly.GaussianScorer(window_size=3, grace_period=1)
+    with pytest.raises(TypeError):
+        _feed(detector, values)
+    out, ready = _run(registry.build("gaussian_scorer", {"window_size": 3, "grace_period": 1}), values)
+    assert np.isfinite(out.score).all()
+    assert ready[1:].all()
+
+
+def test_unprotected_threshold_filter_learns() -> None:
+    theirs = anomaly.ThresholdFilter(anomaly.GaussianScorer(grace_period=1), threshold=0.9, protect_anomaly_detector=False)
+    inner = {"model": "gaussian_scorer", "parameters": {"grace_period": 1}}
+    ours: Any = registry.build("threshold_filter", {"detector": inner, "threshold": 0.9, "protect": False})
+    for y in (1.0, 2.0, 3.0):
+        theirs.learn_one(None, y)
+        ours.learn_one(None, y)
+    assert theirs.anomaly_detector.gaussian.n_samples == 0
+    assert ours.describe(0)["detector_n_samples"] == 3
+
+
+def test_scoring_does_not_mutate() -> None:
+    theirs = anomaly.PredictiveAnomalyDetection(time_series.SNARIMAX(p=1, d=0, q=0))
+    ours: Any = registry.build("predictive_anomaly_detection", {"forecaster": {"model": "snarimax"}})
+    for y in (1.0, 3.0, 2.0, 4.0, 2.5):
+        assert ours.score_one(None, y) == theirs.score_one(None, y)
+        ours.learn_one(None, y)
+        theirs.learn_one(None, y)
+    assert theirs.score_one(None, 3.0) != theirs.score_one(None, 3.0)
+    assert ours.score_one(None, 3.0) == ours.score_one(None, 3.0)
+
+
+def test_missing_forecast_does_not_poison() -> None:
+    theirs = anomaly.PredictiveAnomalyDetection()
+    with pytest.raises(ZeroDivisionError):
+        theirs.score_one({"a": 1.0}, 1.0)
+    assert math.isnan(theirs.dynamic_mae.get())
+    with pytest.raises(IndexError):
+        anomaly.PredictiveAnomalyDetection(time_series.HoltWinters(alpha=0.3)).score_one(None, 1.0)
+    X = np.array([[step % 3, step % 3] for step in range(50)], dtype=np.float64)
+    out, ready = _run(registry.build("predictive_anomaly_detection", {"forecaster": {"model": "linear_regression"}}), X)
+    assert np.isfinite(out.score).all()
+    assert ready[1:].all()
+    assert 0.0 < out.score[-1] < 1.0
+
+
+def test_first_sample_is_withheld() -> None:
+    assert anomaly.StandardAbsoluteDeviation().score_one(None, 2.0) == 2.0 / 1e-10
+    assert anomaly.PredictiveAnomalyDetection(time_series.SNARIMAX(p=1, d=0, q=0)).score_one(None, 2.0) == 1.0
+    sad: Any = registry.build("standard_absolute_deviation")
+    assert sad.score_one(None, 2.0) == 2.0 / 1e-10
+    pad: Any = registry.build("predictive_anomaly_detection", {"forecaster": {"model": "snarimax"}})
+    assert pad.score_one(None, 2.0) == 1.0
+    for model in (sad, pad):
+        out, ready = _run(model, [2.0])
+        assert not ready[0]
+        assert out.score[0] == 0.0
+
+
+def test_features_are_fixed() -> None:
+    theirs = anomaly.OneClassSVM()
+    ours: Any = registry.build("one_class_svm")
+    for detector in (theirs, ours):
+        detector.learn_one({"a": 1.0})
+        for _ in range(40):
+            detector.learn_one({"a": -1.0, "b": 2.0})
+    assert theirs.score_one({"b": 1.0}) != 0.0
+    assert ours.score_one({"b": 1.0}) == 0.0
+    regression = linear_model.LinearRegression()
+    fixed: Any = registry.build("linear_regression", {"scale": "none"})
+    for model in (regression, fixed):
+        model.learn_one({"a": 1.0}, 1.0)
+        model.learn_one({"a": 1.0, "b": 2.0}, 3.0)
+    assert regression.predict_one({"b": 1.0}) != fixed.predict_one({"b": 1.0})
+
+
+def test_seed_is_never_none() -> None:
+    assert anomaly.HalfSpaceTrees().seed is None
+    assert anomaly.LODA().seed is None
+    assert drift.KSWIN().seed is None
+    for name in ("half_space_trees", "loda", "kswin"):
+        assert registry.build(name).parameters["seed"] == 42
+        with pytest.raises(ParameterError, match="seed"):
+            registry.build(name, {"seed": None})
+
+
+def test_zero_level_starts_a_neutral_season() -> None:
+    parameters = {"alpha": 0.3, "beta": 0.1, "gamma": 0.2, "seasonality": 3}
+    theirs = time_series.HoltWinters(**parameters)
+    theirs.learn_one(-1.0)
+    theirs.learn_one(0.0)
+    with pytest.raises(ZeroDivisionError):
+        theirs.learn_one(1.0)
+    ours: Any = registry.build("holt_winters", parameters)
+    for y in (-1.0, 0.0, 1.0, -1.0, 0.0):
+        ours.learn_one(None, y)
+    assert all(map(math.isfinite, ours.forecast(6)))
