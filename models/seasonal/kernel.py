@@ -1,0 +1,338 @@
+"""Kernels of the default detector: nine parts, their point score, and its calibrated tail.
+
+Every helper stands in this file; the arithmetic of one sample is `score_learn`, the batch call loops over it.  A sample is
+always scored by the state before it.  ``n`` counts the samples learned before.
+"""
+
+from __future__ import annotations
+
+import math
+
+from models.base import BoolColumn, FloatColumn, IntColumn
+from models.jit import kernel, kernel_inline
+from models.state_array import Row, StateArray
+
+DAY_NS = 86_400_000_000_000
+MEAN_NS = DAY_NS // 288
+SPREAD_NS = DAY_NS // 48
+MAX_VALUE = 1e100
+MAX_Z = 1e4
+Z_AFTER = 20
+CLIP_AFTER = 50
+BOUND_AFTER = 8
+
+# Weight of the newest value in an exponentially weighted mean of the given half-life, in samples.
+HALF_1 = 0.5
+HALF_2 = 0.2928932188134524
+HALF_5 = 0.12944943670387588
+HALF_300 = 0.002307826694538846
+HALF_6000 = 0.00011551788047710244
+
+QUICK = 0.1
+SLOW = 0.0005
+MEAN_WEIGHT = 0.06
+SPREAD_WEIGHT = 0.36
+RESIDUAL_WEIGHT = 0.0001
+FLOOR_SHARE = 0.2
+LOG_SHARE = 0.05
+AR_STEP = 0.02
+AR_ERROR_WEIGHT = 0.003
+# Faster sampling than this does not learn the profile faster.
+FULL_INTERVAL_SECS = 30.0
+
+HIGH_TAIL = 0.02
+MEDIAN_WEIGHT = 0.0005
+HIGH_WEIGHT = 0.00005
+HIGH_PRIOR = 300.0
+EXCESS_PRIOR = 30.0
+EXCESS_MEMORY = 500.0
+EXCESS_CLIP = 4.0
+EXCESS_CLIP_SHARE = 0.9816843611112658
+FAR_EXCESS = 6.0
+FAR_WEIGHT = 0.1
+MIN_TAIL = 1e-15
+
+
+@kernel_inline
+def clip(x: float, bound: float) -> float:
+    return max(-bound, min(bound, x))
+
+
+@kernel_inline
+def bound_deviation(deviation: float, mean_deviation: float, weight: float, n: int) -> float:
+    """`deviation`, limited so that no single sample can more than double a mean absolute deviation learned at `weight`."""
+    if n >= BOUND_AFTER and mean_deviation > 0.0:
+        return max(-mean_deviation / weight, min(mean_deviation / weight, deviation))
+    return deviation
+
+
+@kernel_inline
+def get_z(deviation: float, scale: float, n: int) -> float:
+    """Signed deviation in scales, within `MAX_Z`; 0.0 for the first samples."""
+    if n < Z_AFTER or deviation == 0.0:
+        return 0.0
+    return max(-MAX_Z, min(MAX_Z, deviation / scale))
+
+
+@kernel
+def step_autoregression(lags: FloatColumn, slot: int, first: int, order: int, x: float) -> float:
+    """Error of the linear prediction of `x` from the `order` values before it; then one normalised LMS step, and shift.
+
+    Weights stand at ``lags[slot, first : first + order]``, the values before (newest first) behind them.
+    """
+    past = first + order
+    prediction = 0.0
+    power = 0.0
+    for j in range(order):
+        prediction += lags[slot, first + j] * lags[slot, past + j]
+        power += lags[slot, past + j] * lags[slot, past + j]
+    error = x - prediction
+    gain = AR_STEP * error / (power + 1.0)
+    for j in range(order):
+        lags[slot, first + j] += gain * lags[slot, past + j]
+    for j in range(order - 1, 0, -1):
+        lags[slot, past + j] = lags[slot, past + j - 1]
+    lags[slot, past] = x
+    return error
+
+
+@kernel
+def get_tail_probability(row: Row, y: float) -> float:
+    """Share of the series' samples expected above the point score `y`: exponential beyond the 2 % quantile, then flatter."""
+    if y > row.high:
+        return float(max(HIGH_TAIL * math.exp(-(y - row.high) / row.excess), MIN_TAIL))
+    if y > row.median:
+        return float(0.5 * math.exp(math.log(HIGH_TAIL / 0.5) * (y - row.median) / (row.high - row.median)))
+    return float(1.0 - 0.5 * y / row.median) if row.median > 0.0 else 0.5
+
+
+@kernel
+def learn_tail(row: Row, y: float, n: int) -> None:
+    """Move the median, the 2 % quantile and the mean excess beyond it towards the point score `y` (Robbins-Monro steps)."""
+    influence = 1.0
+    if y > row.high + FAR_EXCESS * row.excess:
+        influence = FAR_WEIGHT
+    width = max(row.high - row.median, row.excess)
+    row.median += influence * width * max(MEDIAN_WEIGHT, 1.0 / (n + HIGH_PRIOR)) * (0.5 if y > row.median else -0.5)
+    weight = influence * max(HIGH_WEIGHT, 1.0 / (n + HIGH_PRIOR))
+    if y > row.high:
+        row.high += row.excess * weight * (1.0 - HIGH_TAIL) / HIGH_TAIL
+        over = min(y - row.high, EXCESS_CLIP * row.excess) / EXCESS_CLIP_SHARE
+        row.excess += influence * (over - row.excess) / (EXCESS_PRIOR + min(HIGH_TAIL * n, EXCESS_MEMORY))
+    else:
+        row.high -= row.excess * weight
+    row.median = max(row.median, 0.01)
+    row.high = max(row.high, row.median + 0.05)
+    row.excess = max(row.excess, 0.05)
+
+
+@kernel
+def score_learn(
+    rows: StateArray,
+    means: StateArray,
+    spreads: StateArray,
+    counts: StateArray,
+    lags: FloatColumn,
+    parts: FloatColumn,
+    slot: int,
+    time_ns: int,
+    value: float,
+) -> tuple[float, float]:
+    """Expected value and scale before the sample; then parts, point score and tail go to the state, and it is learned.
+
+    Parameters
+    ----------
+    rows : (S,) structured, see `models.seasonal.state.ROW`
+    means : (S, 288) float32
+    spreads : (S, 2, 48) float32; mean absolute residual of the value, and of its logarithm
+    counts : (S, 336) uint8; visits of the buckets of `means` (288) and `spreads` (48), saturating
+    lags : (S, 28) float64
+    parts : (S, 9) float64; parts of the latest sample
+    """
+    row = rows[slot]
+    n = row.n
+    value = max(-MAX_VALUE, min(MAX_VALUE, value))
+    if n == 0:
+        row.anchor = value
+        row.previous = 0.0
+        row.last_time_ns = time_ns
+    v = value - row.anchor
+    share = 1.0 / (n + 1)
+
+    # How often a bucket is visited: fast series must not overwrite their profile within one visit.
+    gap_secs = (time_ns - row.last_time_ns) * 1e-9
+    if gap_secs > 0.0:
+        gap_secs = min(gap_secs, 4.0 * row.interval_secs) if row.interval_secs > 0.0 else gap_secs
+        row.interval_secs += (gap_secs - row.interval_secs) * (0.01 if row.interval_secs > 0.0 else 1.0)
+    row.last_time_ns = time_ns
+    pace = min(1.0, row.interval_secs / FULL_INTERVAL_SECS) if row.interval_secs > 0.0 else 1.0
+
+    # Prediction: the profile between its two nearest centres, and the local level.
+    time_of_day_ns = time_ns % DAY_NS
+    bucket = (time_of_day_ns + MEAN_NS // 2) // MEAN_NS
+    beyond = (time_of_day_ns - bucket * MEAN_NS) / MEAN_NS
+    neighbour = (bucket + 1 if beyond >= 0.0 else bucket - 1) % 288
+    bucket %= 288
+    here = means[slot, bucket] if counts[slot, bucket] > 0 else row.quick_mean - row.level
+    base = here
+    if beyond != 0.0 and counts[slot, bucket] > 0 and counts[slot, neighbour] > 0:
+        base += abs(beyond) * (means[slot, neighbour] - here)
+    prediction = base + row.level
+    r = v - prediction
+
+    # Spread around it.
+    half_hour = time_of_day_ns // SPREAD_NS
+    visits = counts[slot, 288 + half_hour]
+    spread = spreads[slot, 0, half_hour] if visits > 0 else row.residual
+    tiny = 1e-9 * row.size + 1e-290
+    scale = 0.5 * spread + 0.5 * row.residual + FLOOR_SHARE * row.floor + tiny
+    z = get_z(r, scale, n)
+
+    # The same on the logarithmic scale.
+    unit = LOG_SHARE * row.size
+    u = 0.0
+    log_r = 0.0
+    if unit > 0.0:
+        u = math.asinh(value / unit)
+        log_r = u - math.asinh((prediction + row.anchor) / unit)
+    log_spread = spreads[slot, 1, half_hour] if visits > 0 else row.log_residual
+    log_scale = 0.5 * log_spread + 0.5 * row.log_residual + FLOOR_SHARE * row.log_floor + 1e-9
+    log_z = get_z(log_r, log_scale, n)
+
+    global_z = get_z(v - row.mean, math.sqrt(row.variance) + tiny, n)
+    log_global_z = get_z(u - row.log_mean, math.sqrt(row.log_variance) + 1e-9, n)
+
+    step = abs(v - row.previous)
+    step_scale = row.step + 0.05 * row.step_floor + tiny
+    step_z = get_z(step, step_scale, n)
+
+    slow_scale = row.slow_spread + tiny
+    x = max(-20.0, min(20.0, (v - row.slow_mean) / slow_scale)) if n > 0 else 0.0
+    ar_error = abs(step_autoregression(lags, slot, 0, 8, x))
+    ar_scale = row.ar_error + 0.05 * row.ar_error_floor + 0.001
+    ar_z = get_z(ar_error, ar_scale, n)
+
+    season_step = abs(z - lags[slot, 24])
+    season_step_scale = row.season_step + 0.05 * row.season_step_floor + 0.001
+    season_step_z = get_z(season_step, season_step_scale, n)
+    season_ar_error = abs(step_autoregression(lags, slot, 16, 6, max(-20.0, min(20.0, z))))
+    season_ar_scale = row.season_ar_error + 0.05 * row.season_ar_error_floor + 0.001
+    season_ar_z = get_z(season_ar_error, season_ar_scale, n)
+
+    s1 = parts[slot, 0] + HALF_1 * (abs(z) - parts[slot, 0])
+    s5 = parts[slot, 1] + HALF_5 * (abs(z) - parts[slot, 1])
+    sl1 = parts[slot, 2] + HALF_1 * (abs(log_z) - parts[slot, 2])
+    g5 = parts[slot, 3] + HALF_5 * (abs(global_z) - parts[slot, 3])
+    gl1 = parts[slot, 4] + HALF_1 * (abs(log_global_z) - parts[slot, 4])
+    a1 = parts[slot, 6] + HALF_1 * (ar_z - parts[slot, 6])
+    sd1 = parts[slot, 7] + HALF_1 * (season_step_z - parts[slot, 7])
+    sa2 = parts[slot, 8] + HALF_2 * (season_ar_z - parts[slot, 8])
+    parts[slot, 0] = s1
+    parts[slot, 1] = s5
+    parts[slot, 2] = sl1
+    parts[slot, 3] = g5
+    parts[slot, 4] = gl1
+    parts[slot, 5] = step_z
+    parts[slot, 6] = a1
+    parts[slot, 7] = sd1
+    parts[slot, 8] = sa2
+    # One logarithm for the nine: the weights are quarters, and the product stays below 1e85.
+    whole = (1.0 + s1) * (1.0 + s5) * (1.0 + sl1)
+    half = (1.0 + g5) * (1.0 + gl1) * (1.0 + a1)
+    quarter = (1.0 + step_z) * (1.0 + sd1) * (1.0 + sa2)
+    whole *= whole
+    y = 0.25 * math.log(whole * whole * (half * half) * quarter)
+    row.point_score = y
+    row.tail_probability = get_tail_probability(row, y)
+    if n >= CLIP_AFTER:
+        learn_tail(row, y, n - CLIP_AFTER)
+
+    # Learn.
+    if n >= CLIP_AFTER:
+        r = max(-4.0 * scale, min(4.0 * scale, r))
+        log_r = max(-4.0 * log_scale, min(4.0 * log_scale, log_r))
+    row.level += HALF_6000 * r
+    count = counts[slot, bucket]
+    means[slot, bucket] = here + max(MEAN_WEIGHT * pace, 1.0 / (count + 1.0)) * r
+    if count < 255:
+        counts[slot, bucket] = count + 1
+    weight = max(SPREAD_WEIGHT * pace, 1.0 / (visits + 1.0))
+    spreads[slot, 0, half_hour] = spread + weight * (abs(r) - spread)
+    spreads[slot, 1, half_hour] = log_spread + weight * (abs(log_r) - log_spread)
+    if visits < 255:
+        counts[slot, 288 + half_hour] = visits + 1
+    weight = max(RESIDUAL_WEIGHT, share)
+    row.residual += weight * (abs(r) - row.residual)
+    row.log_residual += weight * (abs(log_r) - row.log_residual)
+
+    deviation = bound_deviation(v - row.quick_mean, row.floor, share, n)
+    row.floor += share * (abs(deviation) - row.floor) if n > 0 else 0.0
+    row.quick_mean += QUICK * deviation if n > 0 else v
+    deviation = bound_deviation(u - row.log_quick_mean, row.log_floor, share, n)
+    row.log_floor += share * (abs(deviation) - row.log_floor) if n > 1 else 0.0
+    row.log_quick_mean += QUICK * deviation if n > 1 else u
+    row.size += share * (bound_deviation(abs(value), row.size, share, n) - row.size)
+
+    deviation = bound_deviation(v - row.mean, math.sqrt(row.variance), math.sqrt(share) / 3.0, n)
+    row.mean += share * deviation
+    row.variance += share * ((1.0 - share) * deviation * deviation - row.variance)
+    deviation = u - row.log_mean if n > 0 else 0.0
+    row.log_mean += share * deviation
+    row.log_variance += share * ((1.0 - share) * deviation * deviation - row.log_variance)
+
+    if n > 0:
+        row.step_floor += share * (bound_deviation(step, row.step_floor, share, n) - row.step_floor)
+        row.step += max(HALF_300, share) * (min(step, 8.0 * step_scale) - row.step if n >= CLIP_AFTER else step - row.step)
+    weight = max(SLOW, share)
+    deviation = bound_deviation(v - row.slow_mean, row.slow_spread, weight, n)
+    row.slow_mean += weight * deviation
+    row.slow_spread += weight * (abs(deviation) - row.slow_spread)
+    row.ar_error_floor += share * (ar_error - row.ar_error_floor)
+    row.ar_error += max(AR_ERROR_WEIGHT, share) * (min(ar_error, 5.0 * ar_scale) - row.ar_error)
+    row.season_step_floor += share * (season_step - row.season_step_floor)
+    row.season_step += max(HALF_300, share) * (min(season_step, 8.0 * season_step_scale) - row.season_step)
+    row.season_ar_error_floor += share * (season_ar_error - row.season_ar_error_floor)
+    row.season_ar_error += max(AR_ERROR_WEIGHT, share) * (min(season_ar_error, 5.0 * season_ar_scale) - row.season_ar_error)
+    row.previous = v
+    row.n = n + 1
+    return prediction + row.anchor, scale
+
+
+@kernel
+def score_learn_many(
+    rows: StateArray,
+    means: StateArray,
+    spreads: StateArray,
+    counts: StateArray,
+    lags: FloatColumn,
+    parts: FloatColumn,
+    grace_period: int,
+    slots: IntColumn,
+    times_ns: IntColumn,
+    values: FloatColumn,
+    score: FloatColumn,
+    expected: FloatColumn,
+    scale: FloatColumn,
+    ready: BoolColumn,
+    points: FloatColumn,
+    part_columns: FloatColumn,
+) -> None:
+    """Score, then learn, each sample in order; `points` and `part_columns` are filled when they have rows."""
+    for i in range(slots.size):
+        slot = slots[i]
+        score[i] = 0.0
+        expected[i] = math.nan
+        scale[i] = math.nan
+        is_finite = math.isfinite(values[i])
+        is_ready = is_finite and rows[slot].n >= grace_period
+        ready[i] = is_ready
+        if is_finite:
+            centre, spread = score_learn(rows, means, spreads, counts, lags, parts, slot, times_ns[i], values[i])
+            if is_ready:
+                score[i] = 1.0 - rows[slot].tail_probability
+                expected[i] = centre
+                scale[i] = spread
+        if points.size:
+            points[i] = rows[slot].point_score if is_finite else math.nan
+            for j in range(part_columns.shape[1]):
+                part_columns[i, j] = parts[slot, j] if is_finite else math.nan

@@ -1,0 +1,196 @@
+"""The default detector: what scores a series when ``topics.yaml`` names no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
+from models.columnar import Batch, UnivariateEstimator
+from models.parameters import Parameter
+from models.seasonal import kernel
+from models.seasonal.state import N_LAGS, N_MEANS, N_PARTS, N_SPREADS, PART_NAMES, PRIOR, ROW
+from models.state_array import StateArray
+
+__all__ = ["PointScores", "SeasonalScorer"]
+
+_NO_POINTS = np.empty(0)
+_NO_PARTS = np.empty((0, N_PARTS))
+_ONE_MINUTE_NS = 60_000_000_000
+
+
+class PointScores(NamedTuple):
+    """Point score and its parts for every sample of a batch, NaN for a sample that is not finite.
+
+    Attributes
+    ----------
+    point_score : (B,) float64
+        ``sum(w * ln(1 + part))``; comparable within a series, not across series.
+    parts : (B, 9) float64
+        Columns in the order of `models.seasonal.state.PART_NAMES`; each at least 0, 1 about ordinary.
+    """
+
+    point_score: FloatColumn
+    parts: FloatColumn
+
+
+class SeasonalScorer(UnivariateEstimator):
+    """Deviation from a robust daily profile and eight companions, as a calibrated tail probability.
+
+    Good at spikes, dips and short level shifts in series with or without a daily shape, additive or multiplicative, of any
+    regular or irregular interval.  After a lasting level shift the score stays high until the profile has followed, which it
+    does slowly on purpose.  It does not know weeks.
+
+    Parameters
+    ----------
+    grace_period : int
+        Samples before which the score is 0.0 and the series is not ready.
+
+    Attributes
+    ----------
+    score_kind : str
+        ``probability``: the score is one minus the tail probability of the sample's point score among its own series', in
+        [0, 1 - 1e-15].
+
+    Notes
+    -----
+    *Profile*: 288 mean values by time of day (UTC), interpolated, on a slow local level; 48 mean absolute residuals.  Residuals
+    are clipped at four scales before they are learned, so that an incident does not teach the profile.
+
+    *Point score*: a weighted sum of ``ln(1 + part)`` over nine parts: the residual in scales, smoothed briefly and less briefly;
+    the same on a logarithmic scale; the distance from the mean of all history, plain and logarithmic; the last step; the error
+    of an adaptive autoregression (normalised LMS); step and autoregression error of the residual.
+
+    *Tail*: the median and the 2 % upper quantile of the point score follow it in Robbins-Monro steps, the mean excess beyond that
+    quantile gives an exponential tail; a point score far out moves them at a tenth of the weight.  All three start at pooled
+    values (`models.seasonal.state.PRIOR`) fitted on public labelled series, which weigh as much as 300 samples of the series
+    itself (30 excesses), so that a fresh series is judged like an average one.
+
+    ``expected`` is profile plus level, ``scale`` the denominator of the residual part, close to one standard deviation of
+    Gaussian noise.  A value that is NaN or infinite is not learned, scores 0.0 and is not ready; values beyond 1e100 count as
+    1e100.  Time selects the place in the profile and may jump.  O(1) time.
+
+    Deviations from a plain mean: no single sample can more than double an all-history mean absolute deviation.
+
+    References
+    ----------
+    Robbins, H. and Monro, S. (1951). A stochastic approximation method. Annals of Mathematical Statistics 22 (3).
+    Nagumo, J. and Noda, A. (1967). A learning method for system identification. IEEE Transactions on Automatic Control 12 (3).
+    Siffer, A. et al. (2017). Anomaly detection in streams with extreme value theory. KDD, for tails by excesses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = SeasonalScorer()
+    >>> model.reserve(1)
+    >>> values = np.sin(np.arange(400) / 7.0) + np.random.default_rng(1).normal(0.0, 0.1, 400)
+    >>> values[399] += 4.0
+    >>> out = Scores.empty(400)
+    >>> times_ns = np.arange(400) * 60_000_000_000
+    >>> ready = model.score_learn_many(np.zeros(400, np.int64), times_ns, values, out)
+    >>> bool(1 - out.score[399] < 1e-5), bool(1 - out.score[398] < 1e-3)
+    (True, False)
+    """
+
+    name: ClassVar[str] = "default"
+    score_kind: ClassVar[ScoreKind] = "probability"
+    schema: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("grace_period", "int", 100, "Samples before which a series is not scored.", minimum=50, maximum=1_000_000_000),
+    )
+
+    def __init__(self, grace_period: int = 100) -> None:
+        super().__init__(grace_period=grace_period)
+        self._grace_period: int = self._parameters["grace_period"]
+
+    def _make_fresh_row(self) -> dict[str, StateArray]:
+        rows = np.zeros(1, ROW)
+        for field, value in PRIOR.items():
+            rows[field] = value
+        return {
+            "rows": rows,
+            "means": np.zeros((1, N_MEANS), np.float32),
+            "spreads": np.zeros((1, 2, N_SPREADS), np.float32),
+            "counts": np.zeros((1, N_MEANS + N_SPREADS), np.uint8),
+            "lags": np.zeros((1, N_LAGS)),
+            "parts": np.zeros((1, N_PARTS)),
+        }
+
+    def _bind(self) -> None:
+        self._rows = self._state["rows"]
+
+    def score_parts_many(self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores) -> PointScores:
+        """The batch call `score_learn_many`, with the point score and its nine parts of every sample.
+
+        Parameters
+        ----------
+        slots, event_time_ns, X, out
+            As for `score_learn_many`: `out` is filled, the samples are learned.
+
+        Returns
+        -------
+        PointScores
+
+        Raises
+        ------
+        SlotError, ShapeError
+            As `score_learn_many`; nothing was learned.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> model = SeasonalScorer()
+        >>> model.reserve(1)
+        >>> zeros = np.zeros(5, np.int64)
+        >>> model.score_parts_many(zeros, zeros, np.ones(5), Scores.empty(5)).parts.shape
+        (5, 9)
+        """
+        n_samples = np.asarray(slots).size
+        points = PointScores(np.full(n_samples, np.nan), np.full((n_samples, N_PARTS), np.nan))
+        self._points = points
+        try:
+            self.score_learn_many(slots, event_time_ns, X, out)
+        finally:
+            del self._points
+        return points
+
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
+        points, parts = getattr(self, "_points", (_NO_POINTS, _NO_PARTS))
+        kernel.score_learn_many(
+            *self._state.values(), self._grace_period, batch.slots, batch.event_time_ns, batch.X, *out, ready, points, parts
+        )
+
+    def _step_one(self, state: list[StateArray], y: float) -> float:
+        """Score and learn `y` in row 0 of `state`, one minute after the sample before."""
+        row = state[0][0]
+        time_ns = np.array([row["last_time_ns"] + _ONE_MINUTE_NS if row["n"] else 0], dtype=np.int64)
+        out = Scores.empty(1)
+        slots, ready = np.zeros(1, np.int64), np.empty(1, np.bool_)
+        value = np.array([y], dtype=np.float64)
+        kernel.score_learn_many(*state, self._grace_period, slots, time_ns, value, *out, ready, _NO_POINTS, _NO_PARTS)
+        return float(out.score[0])
+
+    def _learn_value(self, y: float) -> None:
+        self._step_one(list(self._state.values()), y)
+
+    def _score_value(self, y: float) -> float:
+        return self._step_one([array[:1].copy() for array in self._state.values()], y)
+
+    def _is_ready(self, slot: int) -> bool:
+        return bool(self._rows[slot]["n"] >= self._grace_period)
+
+    def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
+        row = self._rows[slot]
+        facts: dict[str, float | int | str | bool] = {
+            "n_samples": int(row["n"]),
+            "interval_secs": float(row["interval_secs"]),
+            "point_score": float(row["point_score"]),
+            "tail_probability": float(row["tail_probability"]),
+            "point_score_median": float(row["median"]),
+            "point_score_high": float(row["high"]),
+            "point_score_excess": float(row["excess"]),
+        }
+        for column, part in enumerate(PART_NAMES):
+            facts[f"part_{part}"] = float(self._state["parts"][slot, column])
+        return facts

@@ -1,0 +1,67 @@
+"""State of the default detector: one structured row of running means, and four small arrays, per series."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["N_LAGS", "N_MEANS", "N_PARTS", "N_SPREADS", "PART_NAMES", "PRIOR", "ROW"]
+
+PART_NAMES = (
+    "season",
+    "season_slow",
+    "season_log",
+    "global",
+    "global_log",
+    "difference",
+    "autoregression",
+    "season_difference",
+    "season_autoregression",
+)
+"""The nine parts of the point score, in the order of the part columns."""
+
+N_PARTS = len(PART_NAMES)
+N_MEANS = 288
+N_SPREADS = 48
+# Eight weights and eight lags of the value's autoregression, six and six of the signed season part's.
+N_LAGS = 8 + 8 + 6 + 6
+
+ROW = np.dtype(
+    [
+        ("n", np.int64),
+        ("last_time_ns", np.int64),
+        # Everything linear is kept relative to the first value, so that float32 profiles do not lose large offsets.
+        ("anchor", np.float64),
+        ("interval_secs", np.float64),
+        ("previous", np.float64),
+        ("level", np.float64),
+        ("quick_mean", np.float64),
+        ("floor", np.float64),
+        ("residual", np.float64),
+        ("size", np.float64),
+        ("log_quick_mean", np.float64),
+        ("log_floor", np.float64),
+        ("log_residual", np.float64),
+        ("mean", np.float64),
+        ("variance", np.float64),
+        ("log_mean", np.float64),
+        ("log_variance", np.float64),
+        ("step", np.float64),
+        ("step_floor", np.float64),
+        ("slow_mean", np.float64),
+        ("slow_spread", np.float64),
+        ("ar_error", np.float64),
+        ("ar_error_floor", np.float64),
+        ("season_step", np.float64),
+        ("season_step_floor", np.float64),
+        ("season_ar_error", np.float64),
+        ("season_ar_error_floor", np.float64),
+        ("median", np.float64),
+        ("high", np.float64),
+        ("excess", np.float64),
+        ("point_score", np.float64),
+        ("tail_probability", np.float64),
+    ]
+)
+
+PRIOR = {"median": 3.5, "high": 7.0, "excess": 0.8, "tail_probability": 1.0}
+"""Where a fresh row starts."""
