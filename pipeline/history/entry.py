@@ -6,9 +6,9 @@ Times stay apart from the bytes until the record is made, so that history can be
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import orjson
 
@@ -47,6 +47,9 @@ class Entry(Protocol):
 
     def to_record(self, shift_ns: int = 0) -> HistoryRecord:
         """The record, its event time moved by `shift_ns` (whole milliseconds)."""
+
+    def moved_to(self, event_time_ns: int) -> Self:
+        """The same with another event time."""
 
 
 def format_ts(event_time_ns: int) -> bytes:
@@ -115,6 +118,10 @@ class SampleEntry(NamedTuple):
     text: SeriesText
     value: float
 
+    def moved_to(self, event_time_ns: int) -> Self:
+        """The same with another event time."""
+        return self._replace(event_time_ns=event_time_ns)
+
     def to_record(self, shift_ns: int = 0) -> HistoryRecord:
         """The native metric record, its event time moved by `shift_ns`."""
         event_time_ns = self.event_time_ns + shift_ns
@@ -174,6 +181,10 @@ class LineEntry(NamedTuple):
     message: str
     level: str
 
+    def moved_to(self, event_time_ns: int) -> Self:
+        """The same with another event time."""
+        return self._replace(event_time_ns=event_time_ns)
+
     def to_record(self, shift_ns: int = 0) -> HistoryRecord:
         """The native log record, its event time moved by `shift_ns`."""
         event_time_ns = self.event_time_ns + shift_ns
@@ -218,11 +229,12 @@ class RawEntry:
     value: bytes
     time_field: str
 
+    def moved_to(self, event_time_ns: int) -> Self:
+        """The same with another event time; only the time field of the bytes is rewritten."""
+        value = shift_raw_time(self.value, self.time_field, event_time_ns) if self.time_field else self.value
+        return replace(self, event_time_ns=event_time_ns, value=value)
+
     def to_record(self, shift_ns: int = 0) -> HistoryRecord:
-        """The record; with a shift its time field is rewritten, everything else in it stays."""
-        value = (
-            shift_raw_time(self.value, self.time_field, self.event_time_ns + shift_ns)
-            if shift_ns and self.time_field
-            else self.value
-        )
-        return HistoryRecord((self.event_time_ns + shift_ns) // _NS_PER_MS, self.key, value)
+        """The record, byte for byte, or moved by `shift_ns`."""
+        entry = self.moved_to(self.event_time_ns + shift_ns) if shift_ns else self
+        return HistoryRecord(entry.event_time_ns // _NS_PER_MS, entry.key, entry.value)

@@ -1,0 +1,56 @@
+"""The configuration of a run: that of the user, on the run's broker, under names of its own where others use the cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config.schema import Config
+
+__all__ = ["derive_config", "write_config"]
+
+
+def _prefixed(glob: str | list[str] | None, prefix: str) -> str | list[str] | None:
+    if glob is None:
+        return None
+    return prefix + glob if isinstance(glob, str) else [prefix + one for one in glob]
+
+
+def derive_config(config: Config, *, bootstrap: str, web_port: int, prefix: str) -> Config:
+    """The configuration a run's worker gets.
+
+    Parameters
+    ----------
+    config : Config
+        The user's.
+    bootstrap : str
+        The run's broker.
+    web_port : int
+        Port of the worker's metrics.
+    prefix : str
+        Put before every topic and the group, so that nothing of a cluster in use is touched; "" on a broker of the run's own.
+
+    Returns
+    -------
+    Config
+        Detectors, thresholds, cross-check and alerts are the user's.
+    """
+    document = config.model_dump(mode="json")
+    document["broker"]["bootstrap"] = bootstrap
+    document["worker"] |= {"group": prefix + document["worker"]["group"], "web_host": "127.0.0.1", "web_port": web_port}
+    document["worker"]["start_at"] = "earliest"
+    for topic in document["topics"]:
+        topic["name"] = prefix + topic["name"]
+    for topic in document["outputs"].values():
+        topic["name"] = prefix + topic["name"]
+    for matcher in (*document["detectors"], *document["alerts"]["severity"]):
+        matcher["match"]["topic"] = _prefixed(matcher["match"]["topic"], prefix)
+    return Config.model_validate(document)
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write a configuration as YAML."""
+    document: dict[str, Any] = config.model_dump(mode="json")
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
