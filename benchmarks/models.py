@@ -1,0 +1,164 @@
+"""The model benchmark: nanoseconds per sample beside river, compile time, bytes per series.
+
+Run from the repository's root::
+
+    python -m benchmarks.models                       # the table
+    python -m benchmarks.models --json results.json   # every repeat, the machine and the versions as well
+    python -m benchmarks.models --only loda --secs 1
+
+What is not measured: decoding, slot look-up, thresholds (see the pipeline benchmarks), and detection quality.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.model_cases import CASES, Case
+from benchmarks.model_timing import median, time_batches, time_compilation, time_one_by_one, time_river
+from models import registry
+
+BATCH_SIZES = (1, 100, 10_000)
+SERIES = (1, 1_000, 100_000)
+
+
+def measure_case(case: Case, *, seed: int, secs: float, memory_gb: float) -> dict[str, Any]:
+    """Every number of one case."""
+    model = registry.build(case.model, dict(case.parameters))
+    result: dict[str, Any] = {
+        "id": case.id,
+        "model": case.model,
+        "n_features": case.n_features,
+        "is_anomaly": case.is_anomaly,
+        "slot_nbytes": model.slot_nbytes,
+        "river_ns": time_river(case, seed, secs),
+        "one_by_one_ns": time_one_by_one(case, seed, secs),
+        "batch_ns": {},
+        "left_out": {},
+    }
+    for n_series in SERIES:
+        needed_gb = n_series * model.slot_nbytes / 1e9
+        if needed_gb > memory_gb:
+            result["left_out"][n_series] = f"needs {needed_gb:.1f} GB, --memory-gb is {memory_gb:g}"
+            continue
+        result["batch_ns"][n_series] = time_batches(case, n_series, BATCH_SIZES, seed, secs)
+    return result
+
+
+def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Speed-ups over river at the largest batch, over the classes of `river.anomaly`."""
+    summary: dict[str, Any] = {}
+    for n_series in SERIES:
+        ratios = {
+            result["id"]: median(result["river_ns"]) / median(result["batch_ns"][n_series][BATCH_SIZES[-1]])
+            for result in results
+            if result["is_anomaly"] and n_series in result["batch_ns"]
+        }
+        if ratios:
+            summary[f"series_{n_series}"] = {
+                "geometric_mean": math.exp(sum(map(math.log, ratios.values())) / len(ratios)),
+                "least": min(ratios, key=ratios.__getitem__),
+                "least_ratio": min(ratios.values()),
+                "n_cases": len(ratios),
+            }
+    slower = [result["id"] for result in results if median(result["one_by_one_ns"]) > median(result["river_ns"])]
+    return {**summary, "slower_than_river_one_by_one": slower}
+
+
+def describe_machine() -> dict[str, Any]:
+    """Machine, versions and commit."""
+    cpu = next((line.split(":")[1].strip() for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    packages = ("river", "numba", "numpy", "scipy")
+    return {
+        "cpu": cpu or platform.processor(),
+        "n_cpus": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in packages},
+        "commit": commit,
+    }
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text() if Path(path).exists() else ""
+
+
+def make_table(results: list[dict[str, Any]], compilation: dict[str, dict[str, float]]) -> Table:
+    """The results as a table: medians, nanoseconds per sample, score and learn."""
+    table = Table(title="ns per sample, score + learn (median); x = times river's speed at the largest batch")
+    for title in ("case", "river", "one by one"):
+        table.add_column(title, justify="left" if title == "case" else "right")
+    for n_series in SERIES:
+        for size in BATCH_SIZES:
+            table.add_column(f"{n_series:,} series\nbatch {size:,}", justify="right")
+        table.add_column("x", justify="right", style="bold")
+    for title in ("bytes a series", "cold s", "cached s"):
+        table.add_column(title, justify="right")
+    for result in results:
+        river = median(result["river_ns"])
+        cells = [result["id"], f"{river:,.0f}", f"{median(result['one_by_one_ns']):,.0f}"]
+        for n_series in SERIES:
+            batches = result["batch_ns"].get(n_series)
+            cells += [f"{median(batches[size]):,.0f}" if batches else "-" for size in BATCH_SIZES]
+            cells.append(f"{river / median(batches[BATCH_SIZES[-1]]):.0f}" if batches else "-")
+        seconds = compilation.get(result["model"], {})
+        cells.append(f"{result['slot_nbytes']:,}")
+        cells += [f"{seconds[state]:.2f}" if state in seconds else "-" for state in ("cold", "cached")]
+        table.add_row(*cells)
+    return table
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", nargs="*", metavar="ID", help="cases to run; all when left out")
+    parser.add_argument("--secs", type=float, default=0.2, help="least seconds a cell is repeated")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--memory-gb", type=float, default=1.0, help="cells whose state needs more are left out, and say so")
+    parser.add_argument("--no-compile", action="store_true", help="leave the compile times out")
+    parser.add_argument("--json", metavar="FILE", help="write every repeat there ('-' = standard output, instead of the table)")
+    chosen = parser.parse_args(arguments)
+    cases = [case for case in CASES if not chosen.only or case.id in chosen.only]
+    if not cases:
+        parser.error(f"no such case; there are {', '.join(case.id for case in CASES)}")
+    progress = Console(stderr=True)
+    machine = describe_machine()
+    compilation = {} if chosen.no_compile else time_compilation(list(dict.fromkeys(case.model for case in cases)))
+    results = []
+    for case in cases:
+        progress.print(f"{case.id} ...", style="dim")
+        results.append(measure_case(case, seed=chosen.seed, secs=chosen.secs, memory_gb=chosen.memory_gb))
+    report = {
+        "benchmark": "models",
+        "machine": machine,
+        "seed": chosen.seed,
+        "compilation_secs": compilation,
+        "summary": summarise(results),
+        "results": results,
+    }
+    if chosen.json == "-":
+        print(json.dumps(report, indent=1))
+        return
+    if chosen.json:
+        Path(chosen.json).write_text(json.dumps(report, indent=1) + "\n")
+    console = Console(width=None if Console().is_terminal else 240)
+    console.print(make_table(results, compilation))
+    console.print_json(json.dumps(report["summary"]))
+    for result in results:
+        for n_series, reason in result["left_out"].items():
+            console.print(f"{result['id']}, {n_series:,} series left out: {reason}", style="dim")
+
+
+if __name__ == "__main__":
+    main()
