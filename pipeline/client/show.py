@@ -27,7 +27,7 @@ __all__ = [
 SEVERITY_STYLES = {"P0": "bold white on red", "P1": "bold red", "P2": "yellow", "P3": "cyan"}
 _TYPE_STYLES = {"firing": "bold red", "updated": "yellow", "resolved": "green", "acknowledged": "blue", "escalated": "magenta"}
 _OUTCOME_STYLES = {"confirmed": "red", "refuted": "green", "unknown": "yellow"}
-_PREVIEW_CHARACTERS = 120
+_PREVIEW_BYTES = 120
 
 
 def format_time(event_time_ns: int) -> str:
@@ -92,10 +92,16 @@ def show_alert(event: AlertEvent) -> Text:
 
 
 def show_dead_letter(record: TopicRecord) -> Text:
-    """One dead letter: its headers and the beginning of its bytes."""
+    """One dead letter: why, whence, and the beginning of its bytes."""
+    told = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     text = Text()
     text.append(format_time(record.timestamp_ms * 1_000_000), style="dim").append("  ")
-    for name, value in record.headers:
-        text.append(f"{name}=", style="dim").append(f"{(value or b'').decode(errors='replace')} ")
-    preview = (record.value or b"")[:_PREVIEW_CHARACTERS]
-    return text.append(f"\n    {preview!r}", style="dim")
+    text.append(f"{told.get('sw-error-code', '?'):<16} ", style="bold red").append(
+        f"{told.get('sw-error-stage', '?'):<8} ", style="magenta"
+    )
+    place = f"{told.get('sw-source-topic', '?')}/{told.get('sw-source-partition', '?')}@{told.get('sw-source-offset', '?')}"
+    text.append(place, style="bold")
+    text.append(f"\n    {told.get('sw-error-message', '')}", style="dim")
+    preview = (record.value or b"")[:_PREVIEW_BYTES]
+    n_more = len(record.value or b"") - len(preview)
+    return text.append(f"\n    {preview!r}{f' and {n_more} bytes more' if n_more else ''}", style="dim")

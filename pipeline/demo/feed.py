@@ -114,12 +114,12 @@ class Feeder(threading.Thread):
 
     def _feed(self) -> None:
         for timed in self._entries:
-            if self._must_stop.is_set():
-                return
             if timed.event_time_ns >= self._live_start_ns:
                 if self.phase is FeedPhase.HISTORY:
                     self._wait_for_live()
                 self._wait_until_due(timed.event_time_ns)
+            if self._must_stop.is_set():
+                break
             topic = self._topic_by_format.get(timed.format)
             if topic is None:
                 continue

@@ -48,6 +48,11 @@ class RecordedData:
     log_files: tuple[Path, ...]
     label_file: Path | None
 
+    @property
+    def services(self) -> frozenset[str]:
+        """Values of the ``service`` label of its series."""
+        return frozenset({_dataset(path) for path in self.metric_files} | {path.stem.lower() for path in self.log_files})
+
     def entries(self, end_ns: int) -> Iterator[TimedEntry]:
         """Every record in order of its moved event time; each file's newest record falls on `end_ns`.
 

@@ -1,0 +1,52 @@
+"""The configuration of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from pipeline.config.schema import Config
+from pipeline.demo.plan import derive_config, write_config
+
+CONFIG = Config.model_validate(
+    {
+        "version": 1,
+        "topics": [{"name": "kaldrix.metrics", "kind": "metrics", "format": "metric_json"}],
+        "detectors": [
+            {"name": "cpu", "match": {"topic": "kaldrix.*", "name": "node_*"}},
+            {"name": "rest", "match": {"topic": ["kaldrix.metrics", "other"]}},
+            {"name": "any"},
+        ],
+        "alerts": {"severity": [{"name": "r", "match": {"topic": "kaldrix.metrics"}, "severity": "P1"}]},
+    }
+)
+
+
+def test_everything_of_a_shared_cluster_gets_a_name_of_its_own() -> None:
+    derived = derive_config(CONFIG, bootstrap="h:1", web_port=4242, prefix="demo-1-")
+    assert derived.broker.bootstrap == "h:1"
+    assert derived.worker.web_port == 4242
+    assert derived.worker.group == "demo-1-streamwarden"
+    assert [topic.name for topic in derived.topics] == ["demo-1-kaldrix.metrics"]
+    assert all(topic.name.startswith("demo-1-") for _, topic in derived.outputs)
+    assert [detector.match.topic for detector in derived.detectors] == [
+        "demo-1-kaldrix.*",
+        ["demo-1-kaldrix.metrics", "demo-1-other"],
+        None,
+    ]
+    assert derived.alerts.severity[0].match.topic == "demo-1-kaldrix.metrics"
+
+
+def test_detection_is_that_of_the_user_and_the_file_reads_back(tmp_path: Path) -> None:
+    derived = derive_config(CONFIG, bootstrap="h:1", web_port=1, prefix="")
+    assert (derived.detectors, derived.alerts, derived.crosscheck, derived.series, derived.logs) == (
+        CONFIG.detectors,
+        CONFIG.alerts,
+        CONFIG.crosscheck,
+        CONFIG.series,
+        CONFIG.logs,
+    )
+    path = tmp_path / "topics.yaml"
+    write_config(derived, path)
+    assert Config.model_validate(yaml.safe_load(path.read_text())) == derived
