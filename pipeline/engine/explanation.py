@@ -1,0 +1,180 @@
+"""Explanations: what was seen, what was expected and how unusual it is, in plain sentences that are the same every time."""
+
+from __future__ import annotations
+
+import math
+
+from pipeline.clock import NS_PER_SEC
+from pipeline.engine.anomaly import AnomalyPhase
+from pipeline.engine.band import Band
+from pipeline.samples.labels import LabelSet
+
+__all__ = [
+    "explain_absence",
+    "explain_eviction",
+    "explain_point",
+    "explain_template",
+    "format_duration",
+    "format_number",
+    "format_odds",
+]
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+_LARGEST_ODDS = 1e12
+_MAX_QUOTE_CHARACTERS = 200
+
+
+def format_number(value: float) -> str:
+    """A number in six significant digits.
+
+    Examples
+    --------
+    >>> format_number(1234567.0), format_number(0.25), format_number(3.0)
+    ('1.23457e+06', '0.25', '3')
+    """
+    return f"{value:.6g}"
+
+
+def format_duration(duration_ns: int) -> str:
+    """A duration in its two largest units; below a minute in seconds with up to three digits.
+
+    Examples
+    --------
+    >>> [format_duration(round(secs * 1e9)) for secs in (0.25, 42, 90, 3600, 100_000)]
+    ['0.25 s', '42 s', '1 min 30 s', '1 h', '1 d 3 h']
+    """
+    if abs(duration_ns) < 60 * NS_PER_SEC:
+        return f"{duration_ns / NS_PER_SEC:.3g} s"
+    left = duration_ns // NS_PER_SEC
+    parts: list[str] = []
+    for unit, secs in (*_UNITS, ("s", 1)):
+        n, rest = divmod(left, secs)
+        if n or parts:
+            parts.append(f"{n} {unit}" if n else "")
+            left = rest
+        if len(parts) == 2:
+            break
+    return " ".join(part for part in parts if part)
+
+
+def format_odds(probability: float) -> str:
+    """A probability as odds, two significant digits.
+
+    Examples
+    --------
+    >>> [format_odds(p) for p in (0.5, 1e-5, 8.7e-7, 1e-300)]
+    ['1 in 2', '1 in 100,000', '1 in 1,100,000', 'less than 1 in a trillion']
+    """
+    if not probability > 1.0 / _LARGEST_ODDS:
+        return "less than 1 in a trillion"
+    odds = 1.0 / min(probability, 1.0)
+    digits = max(math.floor(math.log10(odds)) - 1, 0)
+    return f"1 in {round(odds / 10**digits) * 10**digits:,}"
+
+
+def _explain_deviation(value: float, band: Band) -> str:
+    if math.isnan(band.expected):
+        return ""
+    difference = abs(value - band.expected)
+    side = "above" if value > band.expected else "below"
+    found = f", {format_number(difference)} {side} the expected {format_number(band.expected)}" if difference else ", as expected"
+    if math.isnan(band.lower):
+        return found
+    return f"{found} (band {format_number(band.lower)} to {format_number(band.upper)})"
+
+
+def _count_samples(n: int) -> str:
+    return f"{n:,} anomalous sample{'' if n == 1 else 's'}"
+
+
+def explain_point(
+    phase: AnomalyPhase,
+    series: LabelSet,
+    value: float,
+    band: Band,
+    score: float,
+    tail_probability: float,
+    peak_tail_probability: float,
+    n_anomalous: int,
+    duration_ns: int,
+) -> str:
+    """Sentences about a sample out of its band, a lasting episode, or its end.
+
+    Parameters
+    ----------
+    tail_probability, peak_tail_probability : float
+        1.0 = not calibrated yet: then the bare score is told.
+    duration_ns : int
+        Event time since the episode began.
+
+    Examples
+    --------
+    >>> cpu = LabelSet({"__name__": "cpu", "host": "n1"})
+    >>> explain_point("opened", cpu, 93.0, Band(40.0, 35.0, 45.0), 0.999999, 1e-6, 1e-6, 1, 0)
+    'cpu{host="n1"} is 93, 53 above the expected 40 (band 35 to 45). 1 in 1,000,000 samples of this series is this unusual.'
+    """
+
+    def odds(probability: float, subject: str) -> str:
+        if probability >= 1.0:
+            return f"Its score is {format_number(score)}."
+        return f"{format_odds(probability)} samples of this series is {subject}."
+
+    if phase == "cleared":
+        return (
+            f"{series} is back to normal at {format_number(value)} after {format_duration(duration_ns)} and "
+            f"{_count_samples(n_anomalous)}."
+        )
+    text = f"{series} is {format_number(value)}{_explain_deviation(value, band)}. "
+    if n_anomalous == 1:
+        return text + odds(tail_probability, "this unusual")
+    lasting = f"It has lasted {format_duration(duration_ns)} and {_count_samples(n_anomalous)}"
+    if peak_tail_probability >= 1.0:
+        return f"{text}{lasting}."
+    return f"{text}{lasting}; {format_odds(peak_tail_probability)} samples of this series is as unusual as the oddest of them."
+
+
+def explain_eviction(series: LabelSet, idle_ns: int) -> str:
+    """Sentence about an episode that ends because its series is forgotten.
+
+    Examples
+    --------
+    >>> explain_eviction(LabelSet({"__name__": "cpu"}), 86_400_000_000_000)
+    'cpu was evicted after 1 d without a sample; what was open about it is closed.'
+    """
+    return f"{series} was evicted after {format_duration(idle_ns)} without a sample; what was open about it is closed."
+
+
+def explain_absence(phase: AnomalyPhase, series: LabelSet, silence_ns: int, interval_ns: int, last_value: float) -> str:
+    """Sentence about a series fallen silent, or heard again.
+
+    Parameters
+    ----------
+    silence_ns : int
+        Event time since its last sample.
+    interval_ns : int
+        Usual event time between two samples.
+
+    Examples
+    --------
+    >>> explain_absence("opened", LabelSet({"__name__": "cpu"}), 90_000_000_000, 15_000_000_000, 41.5)
+    'cpu has been silent for 1 min 30 s; it usually sends a sample every 15 s. Its last value was 41.5.'
+    """
+    usual = f"it usually sends a sample every {format_duration(interval_ns)}"
+    if phase == "cleared":
+        return f"{series} is heard again after {format_duration(silence_ns)} of silence; {usual}."
+    last = "" if math.isnan(last_value) else f" Its last value was {format_number(last_value)}."
+    return f"{series} has been silent for {format_duration(silence_ns)}; {usual}.{last}"
+
+
+def explain_template(phase: AnomalyPhase, series: LabelSet, template: str) -> str:
+    """Sentence about a log line of a kind never seen.
+
+    Examples
+    --------
+    >>> explain_template("opened", LabelSet({"__name__": "log_template_rate", "service": "api"}), "disk <*> failed")
+    'A log line of a kind not seen before: "disk <*> failed", in log_template_rate{service="api"}.'
+    """
+    shown = template if len(template) <= _MAX_QUOTE_CHARACTERS else template[: _MAX_QUOTE_CHARACTERS - 1] + "…"
+    if phase == "cleared":
+        return f'The log line "{shown}" in {series} is known from now on: it is news once, its rate is watched like any other.'
+    return f'A log line of a kind not seen before: "{shown}", in {series}.'
