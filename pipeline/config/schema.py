@@ -7,9 +7,10 @@ Durations carry their unit in the name.  Matchers are exact values, ``*`` globs,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "AlertSettings",
@@ -19,6 +20,7 @@ __all__ = [
     "DetectorSettings",
     "EpisodeSettings",
     "FixedThreshold",
+    "Form",
     "IncidentSettings",
     "LocalProvider",
     "LogSettings",
@@ -37,18 +39,70 @@ __all__ = [
 
 Severity = Literal["P0", "P1", "P2", "P3"]
 Category = Literal["infrastructure", "application", "business", "security"]
+Policy = Literal["emit_then_update", "hold"]
 Glob = str | list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a pattern asks for, in words."""
+
+    words: str
+
+
+TopicName = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*$", max_length=249),
+    Form("a Kafka topic name: letters, digits, dots, underscores and hyphens, at most 249"),
+]
+LabelName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.:/-]{0,127}$"),
+    Form("a label name: a letter or underscore, then letters, digits and _ . : / -"),
+]
+DetectorName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
+    Form("a name of lower-case letters, digits and underscores, a letter first, at most 64"),
+]
+Bootstrap = Annotated[
+    str,
+    Field(pattern=r"^ *(\[[0-9A-Fa-f:.]+\]|[^\s:,@/\[\]]+):[0-9]{1,5} *(, *(\[[0-9A-Fa-f:.]+\]|[^\s:,@/\[\]]+):[0-9]{1,5} *)*$"),
+    Form("host:port, or several of them with commas between"),
+]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), Form("the name of an environment variable")]
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+DEFAULT_POLICY: dict[Severity, Policy] = {"P0": "emit_then_update", "P1": "emit_then_update", "P2": "hold", "P3": "hold"}
+
+
+def _write_setting(value: object) -> object:
+    """Kafka's settings are text; numbers and booleans may be written plainly."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) and value == value and value not in (float("inf"), float("-inf")):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return value
+
+
+def _complete_policy(policy: dict[Severity, Policy]) -> dict[Severity, Policy]:
+    return {**DEFAULT_POLICY, **policy}
+
+
+KafkaSettings = dict[str, Annotated[str, BeforeValidator(_write_setting)]]
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Secret(_Section):
     """A secret taken from the environment or a file, never written in the configuration."""
 
-    env: str | None = Field(None, description="Name of the environment variable that holds the secret.")
-    file: str | None = Field(None, description="Path of a file that holds the secret; the last line break is dropped.")
+    env: VariableName | None = Field(None, description="Name of the environment variable that holds the secret.")
+    file: NonEmpty | None = Field(None, description="Path of a file that holds the secret; the last line break is dropped.")
 
 
 class SecuritySettings(_Section):
@@ -68,7 +122,7 @@ class SecuritySettings(_Section):
 class BrokerSettings(_Section):
     """The Kafka cluster."""
 
-    bootstrap: str = Field(
+    bootstrap: Bootstrap = Field(
         "127.0.0.1:9092", description="Comma-separated host:port list; STREAMWARDEN_BROKER or --broker override it."
     )
     security: SecuritySettings = Field(SecuritySettings(), description="Transport security and authentication.")
@@ -84,7 +138,7 @@ class BrokerSettings(_Section):
 class SourceTopic(_Section):
     """A topic that is read and scored."""
 
-    name: str = Field(description="Name of the Kafka topic.")
+    name: TopicName = Field(description="Name of the Kafka topic.")
     kind: Literal["metrics", "logs"] = Field(description="What the records hold.")
     format: Literal["metric_json", "log_json", "fluentd_json"] = Field(description="How the records are encoded.")
     partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(6, description="Partitions to provision.")
@@ -92,8 +146,8 @@ class SourceTopic(_Section):
     retention_hours: Annotated[float, Field(gt=0)] | None = Field(
         None, description="How long the broker keeps records; the cluster's default when absent."
     )
-    config: dict[str, str] = Field({}, description="Further Kafka topic settings, as the broker spells them.")
-    labels: dict[str, str] = Field({}, description="Labels added to every series of the topic that lacks them.")
+    config: KafkaSettings = Field({}, description="Further Kafka topic settings, as the broker spells them.")
+    labels: dict[LabelName, str] = Field({}, description="Labels added to every series of the topic that lacks them.")
     lateness_secs: Annotated[float, Field(ge=0)] = Field(
         60.0,
         description="A sample this much older than the newest of its series is still scored; older ones count as late.",
@@ -107,10 +161,10 @@ class SourceTopic(_Section):
 class OutputTopic(_Section):
     """A topic that Streamwarden writes."""
 
-    name: str = Field(description="Name of the Kafka topic.")
+    name: TopicName = Field(description="Name of the Kafka topic.")
     partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(3, description="Partitions to provision.")
     replication_factor: Annotated[int, Field(ge=1, le=15)] = Field(1, description="Copies of each partition to provision.")
-    config: dict[str, str] = Field({}, description="Further Kafka topic settings, as the broker spells them.")
+    config: KafkaSettings = Field({}, description="Further Kafka topic settings, as the broker spells them.")
 
 
 class OutputTopics(_Section):
@@ -172,7 +226,7 @@ class ModelSettings(_Section):
 class TailThreshold(_Section):
     """Cut on a tail probability that is calibrated per series."""
 
-    type: Literal["tail"] = "tail"
+    type: Literal["tail"] = Field("tail", description="A cut on the calibrated tail probability.")
     probability: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         1e-5, description="A sample whose tail probability is at or below this is anomalous."
     )
@@ -184,7 +238,7 @@ class TailThreshold(_Section):
 class FixedThreshold(_Section):
     """Cut on the bare score."""
 
-    type: Literal["fixed"] = "fixed"
+    type: Literal["fixed"] = Field("fixed", description="A cut on the bare score.")
     score: float = Field(description="A sample whose score is at or above this is anomalous.")
 
 
@@ -208,7 +262,7 @@ class EpisodeSettings(_Section):
 class DetectorSettings(_Section):
     """One detector: which series, which model, where to cut."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = Field(description="Name, unique, in anomalies and metrics.")
+    name: DetectorName = Field(description="Name, unique, in anomalies and metrics.")
     match: Match = Field(Match(), description="Series it scores.")
     model: ModelSettings = Field(ModelSettings(), description="What scores them.")
     threshold: Threshold = Field(TailThreshold(), description="Where a score becomes an anomaly.")
@@ -237,7 +291,7 @@ class LogSettings(_Section):
         5_000,
         description="Ceiling of templates per partition; lines of further templates count under the template `other`.",
     )
-    group_by: list[str] = Field(
+    group_by: list[LabelName] = Field(
         ["service", "region"], description="Labels of the source that the template rates are kept apart by."
     )
     new_template_after_lines: Annotated[int, Field(ge=0)] = Field(
@@ -248,7 +302,7 @@ class LogSettings(_Section):
 class LocalProvider(_Section):
     """An independent detector of another family over the anomaly's own recent history."""
 
-    type: Literal["local"] = "local"
+    type: Literal["local"] = Field("local", description="The provider that needs nothing outside the worker.")
     min_samples: Annotated[int, Field(ge=8)] = Field(24, description="Context it needs for a verdict other than unknown.")
     confirm_tail: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.01, description="Tail probability at or below which it confirms."
@@ -264,9 +318,10 @@ class CrosscheckSettings(_Section):
     provider: LocalProvider | None = Field(LocalProvider(), description="Who is asked; null switches the cross-check off.")
     deadline_secs: Annotated[float, Field(gt=0)] = Field(5.0, description="A verdict later than this is unknown.")
     max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(64, description="Candidates asked about at a time.")
-    policy: dict[Severity, Literal["emit_then_update", "hold"]] = Field(
-        {"P0": "emit_then_update", "P1": "emit_then_update", "P2": "hold", "P3": "hold"},
-        description="Per severity: emit at once and update with the verdict, or hold until the verdict or the deadline.",
+    policy: Annotated[dict[Severity, Policy], AfterValidator(_complete_policy)] = Field(
+        DEFAULT_POLICY,
+        description="Per severity: emit at once and update with the verdict, or hold until the verdict or the deadline; "
+        "severities left out keep their default.",
     )
     on_refuted: Literal["lower", "mute", "keep"] = Field(
         "lower",
@@ -278,7 +333,7 @@ class CrosscheckSettings(_Section):
 class SeverityRule(_Section):
     """Sets the severity of what it matches; the first rule that fits wins."""
 
-    name: str = Field(description="Name of the rule, shown in explanations.")
+    name: NonEmpty = Field(description="Name of the rule, shown in explanations.")
     match: Match = Field(Match(), description="Series it is for.")
     category: Category | None = Field(None, description="Category it is for.")
     detector: Glob | None = Field(None, description="Detector it is for.")
@@ -293,7 +348,7 @@ class SeverityRule(_Section):
 class IncidentSettings(_Section):
     """How anomalies become incidents."""
 
-    group_by: list[str] = Field(
+    group_by: list[LabelName] = Field(
         ["region", "service"], description="Labels whose values, with the category, make one incident group."
     )
     update_min_secs: Annotated[float, Field(ge=0)] = Field(
@@ -316,7 +371,7 @@ class IncidentSettings(_Section):
 class AlertSettings(_Section):
     """Incidents, severities and their texts."""
 
-    source: str = Field("/streamwarden", description="CloudEvents source attribute of every alert event.")
+    source: NonEmpty = Field("/streamwarden", description="CloudEvents source attribute of every alert event.")
     incident: IncidentSettings = Field(IncidentSettings(), description="Grouping, updating and resolving.")
     severity: list[SeverityRule] = Field([], description="Rules, first match wins; without a match P3.")
 
@@ -324,7 +379,7 @@ class AlertSettings(_Section):
 class WorkerSettings(_Section):
     """The worker process."""
 
-    group: str = Field("streamwarden", description="Name of the consumer group.")
+    group: NonEmpty = Field("streamwarden", description="Name of the consumer group.")
     region: str = Field("local", description="Region label of alerts whose series carry none.")
     web_host: str = Field("127.0.0.1", description="Address /metrics, /healthz and /readyz listen on.")
     web_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8_088, description="Their port; 0 takes a free one.")
