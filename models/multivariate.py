@@ -57,6 +57,9 @@ class MultivariateEstimator(ColumnarEstimator):
             )
         self._index = FeatureIndex(names, len(names) if names else self._parameters["n_features"])
         self.n_features = self._index.n_features
+        self._row = np.empty((1, self.n_features))
+        self._one_score = np.empty(1)
+        self._one_ready = np.empty(1, np.bool_)
 
     @abstractmethod
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
@@ -86,18 +89,35 @@ class MultivariateEstimator(ColumnarEstimator):
             self._adopt(sorted(x))
         if not self._n_slots:
             self.reserve(1)
-        self._run(_SLOT_0, self._to_vector(x).reshape(1, -1), np.empty(1), np.empty(1, np.bool_), score=False, learn=True)
+        self._fill(x)
+        self._learn_row()
 
     def score_one(self, x: Mapping[str, float] | float) -> float:
         """Score one dict of features (or the value of the only feature) by slot 0.  The state is not changed."""
         if not self._n_slots:
             return 0.0
-        scores = np.empty(1)
-        self._run(_SLOT_0, self._to_vector(x).reshape(1, -1), scores, np.empty(1, np.bool_), score=True, learn=False)
-        return float(scores[0])
+        self._fill(x)
+        return self._score_row()
 
-    def _to_vector(self, x: Mapping[str, float] | float) -> FloatColumn:
-        return self._index.to_vector(x) if isinstance(x, Mapping) else np.array([x], dtype=np.float64)
+    def _learn_row(self) -> None:
+        """Learn `_row` in slot 0."""
+        self._run(_SLOT_0, self._row, self._one_score, self._one_ready, score=False, learn=True)
+
+    def _score_row(self) -> float:
+        """Score `_row` by slot 0."""
+        self._run(_SLOT_0, self._row, self._one_score, self._one_ready, score=True, learn=False)
+        return float(self._one_score[0])
+
+    def _fill(self, x: Mapping[str, float] | float) -> None:
+        """Write `x` into `_row`, which is allocated once because allocating costs as much as scoring."""
+        row = self._row[0]
+        if not isinstance(x, Mapping):
+            row[0] = x
+        elif self._index.names is None:
+            row[:] = np.nan
+        else:
+            for column, name in enumerate(self._index.names):
+                row[column] = x.get(name, np.nan)
 
     def _adopt(self, names: list[str]) -> None:
         if len(names) != self.n_features and self._n_slots:
@@ -107,6 +127,7 @@ class MultivariateEstimator(ColumnarEstimator):
             )
         self._index = FeatureIndex(names, len(names))
         self.n_features = len(names)
+        self._row = np.empty((1, self.n_features))
 
     def snapshot(self, slots: IntColumn) -> Snapshot:
         """See `ColumnarEstimator.snapshot`; ``"features"`` holds the names in column order, or None."""
@@ -116,12 +137,12 @@ class MultivariateEstimator(ColumnarEstimator):
         """See `Estimator.restore`; a model without names takes those of the snapshot."""
         names = snapshot.get("features")
         if names is not None and self._index.names is None and (len(names) == self.n_features or not self._n_slots):
-            kept = self._index, self.n_features
+            kept = self._index, self.n_features, self._row
             self._adopt(list(names))
             try:
                 super().restore(slots, snapshot)
             except Exception:
-                self._index, self.n_features = kept
+                self._index, self.n_features, self._row = kept
                 raise
             return
         super().restore(slots, snapshot)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.gate_kernel import admits
+from models.gate_kernel import OPEN, admits
 from models.jit import kernel
 from models.state_array import StateArray
 
@@ -72,5 +72,5 @@ def score_learn_many(
         scores[i] = score_value(rows, slot, grace_period, y)
         expected[i] = rows[slot].mean if ready[i] else math.nan
         scale[i] = math.sqrt(max(get_variance(rows, slot), 0.0)) if ready[i] else math.nan
-        if is_finite and admits(gate, gate_rows, slot, scores[i]):
+        if is_finite and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
             learn_value(rows, slot, fading_factor, y)

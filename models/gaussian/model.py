@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from models.base import BoolColumn, ScoreKind, Scores
+from models.base import BoolColumn, FloatColumn, ScoreKind, Scores
 from models.columnar import Batch, UnivariateEstimator
 from models.gaussian import kernel
-from models.gaussian.state import ROW
+from models.gaussian.state import MEAN, WINDOW, N
 from models.parameters import Parameter
 from models.state_array import StateArray
 
@@ -76,28 +77,34 @@ class GaussianScorer(UnivariateEstimator):
         super().__init__(window_size=window_size, grace_period=grace_period)
         self._grace_period: int = self._parameters["grace_period"]
         self._window_size: int = self._parameters["window_size"] or 0
+        self.reserve(1)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        return {"rows": np.zeros(1, ROW), "window": np.zeros((1, self._window_size))}
+        return {"rows": np.zeros((1, WINDOW + self._window_size))}
 
     def _bind(self) -> None:
-        self._rows, self._window = self._state.values()
+        self._rows: FloatColumn = self._state["rows"]
+        self._learn_y = partial(kernel.learn_value, self._rows)
+        self._score_y = partial(kernel.score_value, self._rows, self._grace_period, 0.5)
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        kernel.score_learn_many(self._rows, self._window, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready)
+        kernel.score_learn_many(self._rows, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready)
 
-    def _learn_value(self, y: float) -> None:
-        kernel.learn_value(self._rows, self._window, 0, float(y))
+    def learn_one(self, x: object, y: float | None = None) -> None:
+        """Learn one value in slot 0: ``learn_one(None, y)`` as in river, or ``learn_one(y)``."""
+        # times 1.0 makes a float of any number and keeps the sign of zero
+        self._learn_y((x if y is None else y) * 1.0)  # type: ignore[operator]
 
-    def _score_value(self, y: float) -> float:
-        return kernel.score_value(self._rows, 0, self._grace_period, 0.5, float(y))
+    def score_one(self, x: object, y: float | None = None) -> float:
+        """Score one value by slot 0: ``score_one(None, y)`` as in river, or ``score_one(y)``.  The state is not changed."""
+        return self._score_y((x if y is None else y) * 1.0)  # type: ignore[operator]
 
     def _is_ready(self, slot: int) -> bool:
-        return bool(self._rows[slot]["n"] >= self._grace_period)
+        return bool(self._rows[slot, N] >= self._grace_period)
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         return {
-            "n_samples": int(self._rows[slot]["n"]),
-            "mean": float(self._rows[slot]["mean"]),
+            "n_samples": int(self._rows[slot, N]),
+            "mean": float(self._rows[slot, MEAN]),
             "sigma": float(kernel.compute_sigma(self._rows, slot, 0.5)),
         }

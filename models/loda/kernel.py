@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.gate_kernel import admits
+from models.gate_kernel import OPEN, admits
 from models.jit import kernel
 from models.moments_kernel import add_sample, compute_variance
 from models.state_array import StateArray
@@ -152,7 +152,7 @@ def score_learn_many(
                 total -= math.log(max(p, 1e-12))
             scores[i] = total / n_cuts
         # A projection that overflowed says nothing about where the sample lies: it is scored, and not learned.
-        if is_learning and is_sound and admits(gate, gate_rows, slot, scores[i]):
+        if is_learning and is_sound and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
             rows[slot].n = n + 1
             for cut in range(n_cuts):
                 n_bins[slot, cut] = update_bins(bins[slot, cut], int(n_bins[slot, cut]), place[cut], z[cut])

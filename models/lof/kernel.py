@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.gate_kernel import admits
+from models.gate_kernel import OPEN, admits
 from models.jit import kernel
 from models.state_array import StateArray
 
@@ -315,5 +315,5 @@ def score_learn_many(
         if is_scoring and ready[i]:
             ring = Ring(window[slot], order[slot], n, rows[slot].head)
             scores[i] = compute_factor(ring, scratch, x, k)
-        if is_learning and n_present > 0 and admits(gate, gate_rows, slot, scores[i]):
+        if is_learning and n_present > 0 and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
             learn_vector(rows, window, order, slot, x)

@@ -5,54 +5,58 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.gate_kernel import admits
+from models.gate_kernel import OPEN, admits
 from models.jit import kernel
 from models.moments_kernel import add_sample, are_finite, compute_variance
 from models.quantile.kernel import get_quantile, update_quantile
-from models.state_array import StateArray
+from models.sad.state import ESTIMATE, MEAN, SUM_SQ, N
+
+MAX_FLOAT = 1.7976931348623157e308
 
 
 @kernel
-def get_center(rows: StateArray, medians: FloatColumn, slot: int) -> float:
+def get_center(rows: FloatColumn, slot: int) -> float:
     """What is subtracted: the running median when one is kept, else the mean."""
-    return get_quantile(medians, slot, 0.5) if medians.shape[0] else float(rows[slot].mean)
+    if rows.shape[1] > ESTIMATE:
+        return get_quantile(rows[:, ESTIMATE:], slot, 0.5)
+    return float(rows[slot, MEAN])
 
 
 @kernel
-def compute_sigma(rows: StateArray, slot: int, half: float) -> float:
+def compute_sigma(rows: FloatColumn, slot: int, half: float) -> float:
     """Standard deviation of `slot`.  The exponent is an argument so that it is not compiled to a square root."""
-    return float(compute_variance(rows[slot].n, rows[slot].sum_sq) ** half)
+    return float(compute_variance(rows[slot, N], rows[slot, SUM_SQ]) ** half)
 
 
 @kernel
-def score_value(rows: StateArray, medians: FloatColumn, slot: int, grace_period: int, half: float, y: float) -> float:
-    """Deviation of `y` from the centre in standard deviations; 0.0 in the grace period and for a value that is not finite."""
-    if rows[slot].n < grace_period or not math.isfinite(y):
+def score_value(rows: FloatColumn, grace_period: int, half: float, y: float) -> float:
+    """Score of one value by slot 0; 0.0 in the grace period and for a value that is not finite."""
+    if rows[0, N] < grace_period or not math.isfinite(y):
         return 0.0
-    return min(abs((y - get_center(rows, medians, slot)) / (compute_sigma(rows, slot, half) + 1e-10)), 1.7976931348623157e308)
+    return min(abs((y - get_center(rows, 0)) / (compute_sigma(rows, 0, half) + 1e-10)), MAX_FLOAT)
 
 
 @kernel
-def learn_value(rows: StateArray, medians: FloatColumn, slot: int, y: float) -> bool:
-    """Learn one value; False = refused, because it is not finite or a moment would overflow."""
-    if not math.isfinite(y):
-        return False
-    row = rows[slot]
-    n, mean, sum_sq = add_sample(row.n, row.mean, row.sum_sq, y)
+def learn(rows: FloatColumn, slot: int, y: float) -> bool:
+    """Learn one finite value; False = refused, because a moment would overflow."""
+    n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
     if not are_finite(mean, sum_sq):
         return False
-    row.n = n
-    row.mean = mean
-    row.sum_sq = sum_sq
-    if medians.shape[0]:
-        update_quantile(medians, slot, 0.5, y)
+    rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ] = n, mean, sum_sq
+    if rows.shape[1] > ESTIMATE:
+        update_quantile(rows[:, ESTIMATE:], slot, 0.5, y)
     return True
 
 
 @kernel
+def learn_value(rows: FloatColumn, y: float) -> bool:
+    """Learn one value in slot 0; one that is not finite is left out."""
+    return math.isfinite(y) and learn(rows, 0, y)
+
+
+@kernel
 def score_learn_many(
-    rows: StateArray,
-    medians: FloatColumn,
+    rows: FloatColumn,
     grace_period: int,
     half: float,
     gate: FloatColumn,
@@ -64,15 +68,24 @@ def score_learn_many(
     scale: FloatColumn,
     ready: BoolColumn,
 ) -> None:
-    """Prequential pass over a batch; see `models.base.Estimator.score_learn_many`.  State arrays are mutated."""
+    """Prequential pass over a batch; see `models.base.Estimator.score_learn_many`.  `rows` is mutated."""
+    has_median = rows.shape[1] > ESTIMATE
+    least = max(grace_period, 1)
     for i in range(slots.size):
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
-        is_ready = is_finite and rows[slot].n >= max(grace_period, 1)
-        ready[i] = is_ready
-        scores[i] = score_value(rows, medians, slot, grace_period, half, y) if is_ready else 0.0
-        expected[i] = get_center(rows, medians, slot) if is_ready else math.nan
-        scale[i] = compute_sigma(rows, slot, half) if is_ready else math.nan
-        if is_finite and admits(gate, gate_rows, slot, scores[i]):
-            learn_value(rows, medians, slot, y)
+        if is_finite and rows[slot, N] >= least:
+            center = get_center(rows, slot) if has_median else rows[slot, MEAN]
+            sigma = compute_sigma(rows, slot, half)
+            scores[i] = min(abs((y - center) / (sigma + 1e-10)), MAX_FLOAT)
+            expected[i] = center
+            scale[i] = sigma
+            ready[i] = True
+        else:
+            scores[i] = 0.0
+            expected[i] = math.nan
+            scale[i] = math.nan
+            ready[i] = False
+        if is_finite and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
+            learn(rows, slot, y)

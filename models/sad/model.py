@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from models.base import BoolColumn, ScoreKind, Scores
+from models.base import BoolColumn, FloatColumn, ScoreKind, Scores
 from models.columnar import Batch, UnivariateEstimator
 from models.parameters import GRACE_PERIOD, Parameter
-from models.quantile.state import P2_WIDTH, make_p2_row
+from models.quantile.state import make_p2_row
 from models.sad import kernel
-from models.sad.state import ROW
+from models.sad.state import ESTIMATE, N
 from models.state_array import StateArray
 
 __all__ = ["StandardAbsoluteDeviation"]
@@ -68,34 +69,35 @@ class StandardAbsoluteDeviation(UnivariateEstimator):
         super().__init__(sub_stat=sub_stat, grace_period=grace_period)
         self._has_median = self._parameters["sub_stat"] == "median"
         self._grace_period: int = self._parameters["grace_period"]
+        self.reserve(1)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        fresh: dict[str, StateArray] = {"rows": np.zeros(1, ROW)}
-        if self._has_median:
-            fresh["medians"] = make_p2_row(0.5)
-        return fresh
+        moments = np.zeros((1, ESTIMATE))
+        return {"rows": np.concatenate([moments, make_p2_row(0.5)], axis=1) if self._has_median else moments}
 
     def _bind(self) -> None:
-        self._rows = self._state["rows"]
-        self._medians = self._state.get("medians", np.zeros((0, P2_WIDTH)))
+        self._rows: FloatColumn = self._state["rows"]
+        self._learn_y = partial(kernel.learn_value, self._rows)
+        self._score_y = partial(kernel.score_value, self._rows, self._grace_period, 0.5)
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        kernel.score_learn_many(
-            self._rows, self._medians, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready
-        )
+        kernel.score_learn_many(self._rows, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready)
 
-    def _learn_value(self, y: float) -> None:
-        kernel.learn_value(self._rows, self._medians, 0, float(y))
+    def learn_one(self, x: object, y: float | None = None) -> None:
+        """Learn one value in slot 0: ``learn_one(None, y)`` as in river, or ``learn_one(y)``."""
+        # times 1.0 makes a float of any number and keeps the sign of zero
+        self._learn_y((x if y is None else y) * 1.0)  # type: ignore[operator]
 
-    def _score_value(self, y: float) -> float:
-        return kernel.score_value(self._rows, self._medians, 0, self._grace_period, 0.5, float(y))
+    def score_one(self, x: object, y: float | None = None) -> float:
+        """Score one value by slot 0: ``score_one(None, y)`` as in river, or ``score_one(y)``.  The state is not changed."""
+        return self._score_y((x if y is None else y) * 1.0)  # type: ignore[operator]
 
     def _is_ready(self, slot: int) -> bool:
-        return bool(self._rows[slot]["n"] >= max(self._grace_period, 1))
+        return bool(self._rows[slot, N] >= max(self._grace_period, 1))
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         return {
-            "n_samples": int(self._rows[slot]["n"]),
-            "center": float(kernel.get_center(self._rows, self._medians, slot)),
+            "n_samples": int(self._rows[slot, N]),
+            "center": float(kernel.get_center(self._rows, slot)),
             "sigma": float(kernel.compute_sigma(self._rows, slot, 0.5)),
         }

@@ -12,7 +12,7 @@ from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
 from models.parameters import CLIP_GRADIENT, GRACE_PERIOD, INTERCEPT_LR, LEARNING_RATE, Parameter
 from models.state_array import StateArray
 from models.svm import kernel
-from models.svm.state import ROW
+from models.svm.state import INTERCEPT, WEIGHTS, N
 
 __all__ = ["OneClassSVM"]
 
@@ -96,26 +96,32 @@ class OneClassSVM(MultivariateEstimator):
         self._knobs = np.array([self._parameters[key] for key in ("nu", "learning_rate", "intercept_lr", "clip_gradient")])
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        return {"rows": np.array([(0, 1.0)], ROW), "weights": np.zeros((1, self.n_features))}
+        fresh = np.zeros((1, WEIGHTS + self.n_features))
+        fresh[0, INTERCEPT] = 1.0
+        return {"rows": fresh}
 
     def _bind(self) -> None:
-        self._rows, self._weights = self._state.values()
+        self._rows: FloatColumn = self._state["rows"]
 
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
-        kernel.score_learn_many(
-            self._rows, self._weights, self._knobs, self._grace_period, score, learn, *self._gate, slots, X, scores, ready
-        )
+        kernel.score_learn_many(self._rows, self._knobs, self._grace_period, score, learn, *self._gate, slots, X, scores, ready)
+
+    def _learn_row(self) -> None:
+        kernel.learn_row(self._rows, self._knobs, self._row)
+
+    def _score_row(self) -> float:
+        return kernel.score_row(self._rows, self._grace_period, self._row)
 
     def _is_ready(self, slot: int) -> bool:
-        return bool(self._rows[slot]["n"] >= max(self._grace_period, 1))
+        return bool(self._rows[slot, N] >= max(self._grace_period, 1))
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         return {
-            "n_samples": int(self._rows[slot]["n"]),
-            "intercept": float(self._rows[slot]["intercept"]),
-            "weight_norm": float(np.linalg.norm(self._weights[slot])),
+            "n_samples": int(self._rows[slot, N]),
+            "intercept": float(self._rows[slot, INTERCEPT]),
+            "weight_norm": float(np.linalg.norm(self._rows[slot, WEIGHTS:])),
         }
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """Share of each feature in the score of `x`: weight times value, (F,) float64; 0.0 where missing."""
-        return np.where(np.isfinite(x), self._weights[slot] * np.nan_to_num(x), 0.0)
+        return np.where(np.isfinite(x), self._rows[slot, WEIGHTS:] * np.nan_to_num(x), 0.0)

@@ -1,10 +1,8 @@
-"""State of the one-class SVM: one row a series, and its weights."""
+"""State of the one-class SVM: one row of floats a series."""
 
 from __future__ import annotations
 
-import numpy as np
+__all__ = ["INTERCEPT", "WEIGHTS", "N"]
 
-__all__ = ["ROW"]
-
-ROW = np.dtype([("n", np.int64), ("intercept", np.float64)])
-"""Samples learned, and the offset of the hyperplane."""
+N, INTERCEPT, WEIGHTS = 0, 1, 2
+"""Columns: samples learned, offset of the hyperplane, and from there the weights."""
