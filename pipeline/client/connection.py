@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.schema import BrokerSettings, Secret
-from pipeline.errors import ConfigError
+from pipeline.errors import BrokerError, ConfigError
 
-__all__ = ["connection_settings"]
+__all__ = ["connection_settings", "unreachable"]
 
 BROKER_VARIABLE = "STREAMWARDEN_BROKER"
 
@@ -63,3 +63,17 @@ def _read_secret(secret: Secret) -> str:
         except OSError as error:
             raise ConfigError(f"broker.security.password: {secret.file}: {error.strerror}; correct the path") from error
     raise ConfigError("broker.security.password: found neither env nor file, expected one of them")
+
+
+def unreachable(where: str, error: Exception) -> BrokerError:
+    """The error of a broker that does not answer.
+
+    Examples
+    --------
+    >>> unreachable("h:1", TimeoutError()).code
+    'BROKER_UNREACHABLE'
+    """
+    return BrokerError(
+        f"{where}: {str(error) or type(error).__name__}; expected a Kafka broker; start one, or name it with --broker host:port",
+        code="BROKER_UNREACHABLE",
+    )

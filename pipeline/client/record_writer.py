@@ -8,6 +8,7 @@ from typing import Any, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from pipeline.client.connection import unreachable
 from pipeline.errors import BrokerError
 from pipeline.history import HistoryRecord, partition_of
 
@@ -15,6 +16,7 @@ __all__ = ["RecordWriter"]
 
 _BATCH_BYTES = 256 * 1024
 _LINGER_MS = 20
+_BOOTSTRAP_TIMEOUT_MS = 10_000
 
 
 class RecordWriter:
@@ -37,7 +39,7 @@ class RecordWriter:
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._where = str(settings.get("bootstrap_servers"))
+        self._where = ",".join(settings["bootstrap_servers"])
         self.n_sent = 0
         self.n_acknowledged = 0
         self._failure: Exception | None = None
@@ -51,9 +53,10 @@ class RecordWriter:
                 batch_size=_BATCH_BYTES,
                 linger_ms=_LINGER_MS,
                 allow_auto_create_topics=False,
+                bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
             )
         except KafkaError as error:
-            raise self._failed(error) from error
+            raise unreachable(self._where, error) from error
 
     def n_partitions(self, topic: str) -> int:
         """Partitions of a topic.

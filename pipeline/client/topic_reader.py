@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,11 +11,16 @@ from typing import Any, NamedTuple, Self
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, UnsupportedCodecError
 
+from pipeline.client.connection import unreachable
 from pipeline.errors import BrokerError
 
 __all__ = ["ReadStart", "TopicReader", "TopicRecord"]
 
-_METADATA_TIMEOUT_MS = 15_000
+_BOOTSTRAP_TIMEOUT_MS = 10_000
+_FETCH_WAIT_MS = 200
+_POLL_RECORDS = 5_000
+_IDLE_SECS = 15.0
+_ENDS_SECS = 3.0
 
 
 class TopicRecord(NamedTuple):
@@ -73,13 +79,20 @@ class TopicReader:
     """
 
     def __init__(self, settings: dict[str, Any], topics: Sequence[str], start: ReadStart) -> None:
-        self._where = str(settings.get("bootstrap_servers"))
+        self._where = ",".join(settings["bootstrap_servers"])
+        self._first_timestamp_ms = start.timestamp_ms or 0
         try:
             self._consumer: Any = KafkaConsumer(
-                **settings, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=200
+                **settings,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                fetch_max_wait_ms=_FETCH_WAIT_MS,
+                max_poll_records=_POLL_RECORDS,
+                bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
             )
         except KafkaError as error:
-            raise _unreachable(self._where, error) from error
+            raise unreachable(self._where, error) from error
         try:
             self._seek(topics, start)
         except BaseException:
@@ -100,9 +113,8 @@ class TopicReader:
                 partitions += [TopicPartition(topic, number) for number in sorted(numbers)]
             self._partitions = partitions
             self._consumer.assign(partitions)
-            ends = self._consumer.end_offsets(partitions)
-            begins = self._consumer.beginning_offsets(partitions)
-            starts = begins
+            ends = self._find_ends(partitions)
+            starts = self._consumer.beginning_offsets(partitions)
             if start.timestamp_ms is None:
                 starts = ends
             elif start.timestamp_ms > 0:
@@ -113,7 +125,17 @@ class TopicReader:
             self._ends: dict[Any, int] = ends
             self._next: dict[Any, int] = dict(starts)
         except KafkaError as error:
-            raise _unreachable(self._where, error) from error
+            raise unreachable(self._where, error) from error
+
+    def _find_ends(self, partitions: Sequence[Any]) -> dict[Any, int]:
+        # Tansu answers the question for the end with the first offset of the last batch; what a fetch says of it is right.
+        told = dict(self._consumer.end_offsets(partitions))
+        for one in partitions:
+            self._consumer.seek(one, told[one])
+        deadline_secs = time.monotonic() + _ENDS_SECS
+        while any(self._consumer.highwater(one) is None for one in partitions) and time.monotonic() < deadline_secs:
+            self._consumer.poll(timeout_ms=_FETCH_WAIT_MS)
+        return {one: max(told[one], self._consumer.highwater(one) or 0) for one in partitions}
 
     @property
     def n_ahead(self) -> int:
@@ -137,13 +159,15 @@ class TopicReader:
                 code="CODEC_MISSING",
             ) from error
         except KafkaError as error:
-            raise _unreachable(self._where, error) from error
+            raise unreachable(self._where, error) from error
         records = []
         for partition, rows in fetched.items():
             self._next[partition] = rows[-1].offset + 1
+            # A search by time may answer with the first offset of a batch: what is older is left out here.
             records += [
                 TopicRecord(row.topic, row.partition, row.offset, row.timestamp, row.key, row.value, tuple(row.headers or ()))
                 for row in rows
+                if row.timestamp >= self._first_timestamp_ms
             ]
         records.sort(key=lambda record: record.timestamp_ms)
         return records
@@ -156,18 +180,19 @@ class TopicReader:
         BrokerError
             See `poll`.
         """
-        n_idle = 0
+        heard_secs = time.monotonic()
         while self.n_ahead > 0:
-            records = self.poll(1.0)
+            n_ahead = self.n_ahead
+            yield from self.poll(1.0)
             # Compacted or aborted records at the end of a partition never arrive: the position tells.
             for one in self._partitions:
                 self._next[one] = max(self._next[one], self._consumer.position(one))
-            n_idle = 0 if records else n_idle + 1
-            if n_idle > _METADATA_TIMEOUT_MS // 1_000:
+            now_secs = time.monotonic()
+            heard_secs = now_secs if self.n_ahead < n_ahead else heard_secs
+            if now_secs - heard_secs > _IDLE_SECS:
                 raise BrokerError(
                     f"{self._where}: {self.n_ahead} records are there but do not arrive; check the broker", code="BROKER_SILENT"
                 )
-            yield from records
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -178,10 +203,3 @@ class TopicReader:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _unreachable(where: str, error: Exception) -> BrokerError:
-    return BrokerError(
-        f"{where}: {str(error) or type(error).__name__}; expected a Kafka broker; start one, or name it with --broker host:port",
-        code="BROKER_UNREACHABLE",
-    )
