@@ -29,8 +29,8 @@ def explain(
     from pipeline.client.evidence import read_evidence
     from pipeline.config.load import load_config
 
-    loaded = load_config(config)
-    evidence = read_evidence(connection_settings(loaded.broker, broker), loaded.outputs)
+    loaded = load_config(config, overrides={"broker.bootstrap": broker})
+    evidence = read_evidence(connection_settings(loaded.broker), loaded.outputs)
     trace = trace_id(
         any_id,
         anomalies=evidence.anomalies,

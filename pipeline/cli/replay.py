@@ -106,12 +106,12 @@ def replay(
         label_columns=label_columns,
         labels=labels,
     )
-    loaded = load_config(config)
+    loaded = load_config(config, overrides={"broker.bootstrap": broker})
     history = open_history(files, options)
     if any(source.name == topic for source in loaded.topics):
         choose_topic(loaded, history.format, topic)
     span = history.measure_span()
-    with RecordWriter(connection_settings(loaded.broker, broker)) as writer:
+    with RecordWriter(connection_settings(loaded.broker)) as writer:
         writer.n_partitions(topic)
         plan = plan_replay(span, speed=factor, now_ns=time.time_ns() if shift_to_now else None)
         try:

@@ -57,7 +57,7 @@ def tail(
 
     if from_beginning and since is not None:
         raise ConfigError("--from-beginning and --since: found both, expected one of them; leave one out")
-    loaded = load_config(config)
+    loaded = load_config(config, overrides={"broker.bootstrap": broker})
     has_beginning = from_beginning or since is not None
     follows = (not has_beginning) if follow is None else follow
     timestamp_ms: int | None = 0
@@ -66,7 +66,7 @@ def tail(
     elif not from_beginning and follows:
         timestamp_ms = None
     n_printed = 0
-    with TopicReader(connection_settings(loaded.broker, broker), [_topic(loaded, output)], ReadStart(timestamp_ms)) as reader:
+    with TopicReader(connection_settings(loaded.broker), [_topic(loaded, output)], ReadStart(timestamp_ms)) as reader:
         try:
             while True:
                 records = reader.poll() if follows else reader.read_existing()

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
-from pipeline.config.schema import BrokerSettings, Secret
-from pipeline.errors import BrokerError, ConfigError
+from pipeline.config.schema import BrokerSettings
+from pipeline.config.secret import resolve_secret
+from pipeline.errors import BrokerError
 
 __all__ = ["connection_settings", "unreachable"]
 
-BROKER_VARIABLE = "STREAMWARDEN_BROKER"
 
-
-def connection_settings(broker: BrokerSettings, override: str | None = None) -> dict[str, Any]:
+def connection_settings(broker: BrokerSettings) -> dict[str, Any]:
     """Connection settings of kafka-python.
 
     Parameters
     ----------
     broker : BrokerSettings
-        Of the configuration.
-    override : str or None
-        ``host:port`` list of the command line; it goes before the environment variable STREAMWARDEN_BROKER, which goes before
-        the configuration.
+        Of the configuration, with what the command line and the environment override.
 
     Raises
     ------
@@ -32,37 +26,23 @@ def connection_settings(broker: BrokerSettings, override: str | None = None) -> 
 
     Examples
     --------
-    >>> connection_settings(BrokerSettings(), "kafka-1:9092,kafka-2:9092")["bootstrap_servers"]
+    >>> connection_settings(BrokerSettings(bootstrap="kafka-1:9092, kafka-2:9092"))["bootstrap_servers"]
     ['kafka-1:9092', 'kafka-2:9092']
     """
     security = broker.security
-    bootstrap = override or os.environ.get(BROKER_VARIABLE) or broker.bootstrap
     settings: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in bootstrap.split(",")],
+        "bootstrap_servers": [server.strip() for server in broker.bootstrap.split(",")],
         "client_id": "streamwarden-cli",
         "security_protocol": security.protocol.upper(),
     }
     if security.mechanism is not None:
         settings["sasl_mechanism"] = security.mechanism
         settings["sasl_plain_username"] = security.username
-        settings["sasl_plain_password"] = None if security.password is None else _read_secret(security.password)
+        if security.password is not None:
+            settings["sasl_plain_password"] = resolve_secret(security.password)
     if security.ca_file is not None:
         settings["ssl_cafile"] = security.ca_file
     return settings
-
-
-def _read_secret(secret: Secret) -> str:
-    if secret.env is not None:
-        value = os.environ.get(secret.env)
-        if value is None:
-            raise ConfigError(f"broker.security.password: environment variable {secret.env} is not set; set it")
-        return value
-    if secret.file is not None:
-        try:
-            return Path(secret.file).read_text().removesuffix("\n")
-        except OSError as error:
-            raise ConfigError(f"broker.security.password: {secret.file}: {error.strerror}; correct the path") from error
-    raise ConfigError("broker.security.password: found neither env nor file, expected one of them")
 
 
 def unreachable(where: str, error: Exception) -> BrokerError:

@@ -86,7 +86,7 @@ def _draw_script(snapshot: RunSnapshot) -> RenderableType:
 
 def _draw_anomalies(snapshot: RunSnapshot) -> RenderableType:
     table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
-    table.add_column("event time", no_wrap=True, width=8)
+    table.add_column("time", no_wrap=True, width=8)
     table.add_column("series", no_wrap=True, overflow="ellipsis", ratio=3)
     table.add_column("recent", no_wrap=True, width=24)
     table.add_column("value", justify="right", no_wrap=True, width=10)
