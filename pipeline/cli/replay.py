@@ -92,6 +92,7 @@ def replay(
     from pipeline.cli.choose_topic import choose_topic
     from pipeline.client import RecordWriter
     from pipeline.client.connection import connection_settings
+    from pipeline.client.retention import find_retention_ms, warn_of_retention
     from pipeline.config.load import load_config
     from pipeline.history import open_history
     from pipeline.history.replay import plan_replay
@@ -111,9 +112,15 @@ def replay(
     if any(source.name == topic for source in loaded.topics):
         choose_topic(loaded, history.format, topic)
     span = history.measure_span()
-    with RecordWriter(connection_settings(loaded.broker)) as writer:
+    settings = connection_settings(loaded.broker)
+    with RecordWriter(settings) as writer:
         writer.n_partitions(topic)
-        plan = plan_replay(span, speed=factor, now_ns=time.time_ns() if shift_to_now else None)
+        now_ns = time.time_ns()
+        plan = plan_replay(span, speed=factor, now_ns=now_ns if shift_to_now else None)
+        oldest_ms = (span.first_ns + plan.shift_ns) // 1_000_000
+        warning = warn_of_retention(topic, find_retention_ms(settings, topic), oldest_ms, now_ns // 1_000_000)
+        if warning is not None:
+            sys.stderr.write(f"warning: {warning}\n")
         try:
             _write(history, span, plan, writer, topic)
             writer.flush()

@@ -63,7 +63,6 @@ def score(
     from pipeline.cli.choose_topic import choose_topic
     from pipeline.config.load import config_hash, load_config
     from pipeline.history import open_history
-    from pipeline.history.scoring import HistoryScorer
 
     options = read_options(
         time_column=time_column,
@@ -77,6 +76,9 @@ def score(
     loaded = load_config(config)
     history = open_history(files, options)
     source = choose_topic(loaded, history.format, topic)
+    # Only now: it brings the models along, and what is wrong with the command line is told at once.
+    from pipeline.history.scoring import HistoryScorer
+
     scorer = HistoryScorer(
         loaded,
         source,
