@@ -119,6 +119,46 @@ class MultivariateEstimator(ColumnarEstimator):
             for column, name in enumerate(self._index.names):
                 row[column] = x.get(name, np.nan)
 
+    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
+        """What each feature adds to the score of `x` in `slot`: the score less the score with that feature missing.
+
+        Parameters
+        ----------
+        slot : int
+            A reserved slot.
+        x : (F,) float64
+            The sample; nothing is learned.
+
+        Returns
+        -------
+        (F,) float64
+            Greater = more to blame; 0.0 where a feature is missing.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+
+        Examples
+        --------
+        >>> from models.hst.model import HalfSpaceTrees
+        >>> model = HalfSpaceTrees(n_features=2, window_size=50)
+        >>> rng = np.random.default_rng(1)
+        >>> for row in rng.uniform(0.4, 0.6, (60, 2)):
+        ...     model.learn_one({"heat": row[0], "load": row[1]})
+        >>> heat, load = model.contributions(0, np.array([0.5, 0.99]))
+        >>> bool(load > heat)
+        True
+        """
+        self._check_slots(np.array([slot], dtype=np.int64))
+        n_features = self.n_features
+        X = np.tile(np.asarray(x, dtype=np.float64), (1 + n_features, 1))
+        X[np.arange(1, 1 + n_features), np.arange(n_features)] = np.nan
+        scores = np.empty(1 + n_features)
+        slots = np.full(1 + n_features, slot, dtype=np.int64)
+        self._run(slots, X, scores, np.empty(1 + n_features, np.bool_), score=True, learn=False)
+        return np.where(np.isfinite(X[0]), scores[0] - scores[1:], 0.0)
+
     def _adopt(self, names: list[str]) -> None:
         if len(names) != self.n_features and self._n_slots:
             raise ShapeError(

@@ -157,6 +157,7 @@ class LODA(SharedDrawEstimator):
         ----------
         Pevný (2016), section 3.3, equation 4.
         """
+        self._check_slots(np.array([slot], dtype=np.int64))
         if not self._rows[slot]["draw"]:
             return np.zeros(self.n_features)
         draw = int(self._rows[slot]["draw"]) - 1

@@ -121,6 +121,24 @@ class LocalOutlierFactor(MultivariateEstimator):
             ready,
         )
 
+    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
+        """Share of each feature in the squared distances from `x` to its nearest neighbours, (F,) float64; 0.0 where missing.
+
+        Leaving a feature out, as other models do, would count it as zero here.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+        """
+        self._check_slots(np.array([slot], dtype=np.int64))
+        row = np.asarray(x, dtype=np.float64)
+        held = self._window[slot][:, : int(self._rows[slot]["n"])]
+        squares = np.where(np.isfinite(row)[:, None], (np.nan_to_num(row)[:, None] - held) ** 2, 0.0)
+        nearest = np.argsort(squares.sum(axis=0), kind="stable")[: self._n_neighbors]
+        total = squares[:, nearest].sum()
+        return squares[:, nearest].sum(axis=1) / total if total > 0.0 else np.zeros(self.n_features)
+
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n"] >= max(self._grace_period, 2))
 

@@ -35,6 +35,23 @@ def remember_error(rows: StateArray, slot: int, squared: float) -> bool:
 
 
 @kernel
+def score_value(rows: StateArray, n_std: float, warmup_period: int, two: float, y: float, predicted: float) -> float:
+    """Score of one value by slot 0; 0.0 in the warm-up, without a forecast, and for a value that is not finite."""
+    if rows[0].n_learned < warmup_period or not math.isfinite(y) or math.isnan(predicted):
+        return 0.0
+    return score_error(rows, 0, n_std, (predicted - y) ** two)
+
+
+@kernel
+def learn_error(rows: StateArray, warmup_period: int, two: float, y: float, predicted: float) -> None:
+    """Take the error of one finite value into slot 0."""
+    n_learned = rows[0].n_learned
+    rows[0].n_learned = n_learned + 1
+    if n_learned >= warmup_period and not math.isnan(predicted):
+        remember_error(rows, 0, (predicted - y) ** two)
+
+
+@kernel
 def score_learn_many(
     rows: StateArray,
     n_std: float,

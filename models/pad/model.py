@@ -90,6 +90,7 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         built = build(chosen["model"], chosen["parameters"])
         assert isinstance(built, Forecaster)
         self._forecaster = built
+        self._ask: Any = built
         self._parameters["forecaster"] = {"model": chosen["model"], "parameters": dict(built.parameters)}
         self.n_features = built.n_features
         self._n_std: float = self._parameters["n_std"]
@@ -110,17 +111,14 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
     def _predict(self, x: Mapping[str, float] | None) -> float:
         if isinstance(self._forecaster, LinearRegression):
             return self._forecaster.predict_one(x or {})
-        forecaster: Any = self._forecaster
-        return float(forecaster.forecast(1)[0])
+        return float(self._ask.forecast(1)[0])
 
     def score_one(self, x: Any, y: float | None = None) -> float:
         """Score `y` in slot 0 (with the regressors `x` for a regression), as river does; the state is not changed."""
         self.reserve(1)
         value = float(x if y is None else y)
-        squared = _square(self._predict(x if y is not None else None) - value)
-        if math.isnan(squared) or not math.isfinite(value) or self._rows[0]["n_learned"] < self._warmup_period:
-            return 0.0
-        return kernel.score_error(self._rows, 0, self._n_std, squared)
+        predicted = self._predict(x if y is not None else None)
+        return kernel.score_value(self._rows, self._n_std, self._warmup_period, 2.0, value, predicted)
 
     def learn_one(self, x: Any, y: float | None = None) -> None:
         """Learn `y` in slot 0 (with the regressors `x` for a regression): its error first, then the sample."""
@@ -128,13 +126,12 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         value = float(x if y is None else y)
         if not math.isfinite(value):
             return
-        squared = _square(self._predict(x if y is not None else None) - value)
-        if not math.isnan(squared) and self._rows[0]["n_learned"] >= self._warmup_period:
-            kernel.remember_error(self._rows, 0, squared)
-        self._rows[0]["n_learned"] += 1
-        forecaster: Any = self._forecaster
-        forecaster.learn_one(x, y) if y is not None else forecaster.learn_one(value)
-        self.n_features = self._forecaster.n_features
+        kernel.learn_error(self._rows, self._warmup_period, 2.0, value, self._predict(x if y is not None else None))
+        if y is None:
+            self._ask.learn_one(value)
+        else:
+            self._ask.learn_one(x, y)
+            self.n_features = self._forecaster.n_features
 
     # State ------------------------------------------------------------------------------------------------------------
 
@@ -193,10 +190,3 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
 
 
 _FORECASTERS = ("holt_winters", "linear_regression", "snarimax")
-
-
-def _square(error: float) -> float:
-    try:
-        return float(error**2)
-    except OverflowError:
-        return math.inf

@@ -124,4 +124,5 @@ class OneClassSVM(MultivariateEstimator):
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """Share of each feature in the score of `x`: weight times value, (F,) float64; 0.0 where missing."""
+        self._check_slots(np.array([slot], dtype=np.int64))
         return np.where(np.isfinite(x), self._rows[slot, WEIGHTS:] * np.nan_to_num(x), 0.0)

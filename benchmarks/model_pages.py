@@ -1,0 +1,194 @@
+"""Writes ``docs/models.md`` and its figures from the models themselves, so that the page cannot fall behind them.
+
+Run from the repository's root::
+
+    python -m benchmarks.models --json results.json
+    python -m benchmarks.model_pages --numbers results.json
+
+Without ``--numbers`` the costs already in the page's table are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from benchmarks.model_figures import FIGURE_PARAMETERS, draw_figure, flag_samples, read_water_flow
+from benchmarks.model_timing import median
+from models import registry
+from models.known_differences import KNOWN_DIFFERENCES
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "models.md"
+NUMBERS = ROOT / "docs" / "models_numbers.json"
+FIGURES = ROOT / "docs" / "figures"
+
+INTRODUCTION = """# Models
+
+<!-- Written by `python -m benchmarks.model_pages`; change the docstrings, not this file. -->
+
+Every model holds many series at once, one row of a few flat arrays each, and scores a mixed batch in one call:
+
+```python
+import numpy as np
+from models.base import Scores
+from models.registry import build
+
+model = build("gaussian_scorer", {"window_size": 500})
+model.reserve(2)                                          # two series: slots 0 and 1
+slots = np.array([0, 1, 0], dtype=np.int64)
+times = np.array([0, 0, 60_000_000_000], dtype=np.int64)  # event time, ns
+out = Scores.empty(3)
+ready = model.score_learn_many(slots, times, np.array([1.0, 5.0, 1.1]), out)
+```
+
+Each sample is scored by the state before it and then learned. The bits of a score depend neither on how a log is cut into
+batches, nor on the other series in them, nor on a snapshot and restore in between: `models.checks` holds every model to that.
+`learn_one` and `score_one` work on slot 0 as river's do.
+
+**Equal to river.** With the same parameters and seed, scores equal river 0.26.1's to the last bit; [where they do
+not](#known-differences) there is a reason, and a test that the difference still exists.
+
+**Not a number.** A sample that is NaN or infinite is never learned, scores 0.0 and is not *ready*; in a feature vector NaN is a
+missing feature. No sample, however large, can poison the state of a series.
+
+**Snapshots.** `snapshot(slots)` gives a dict: `model`, `version`, `parameters`, `n_rows`, and `columns`, one array a name with
+a row for each slot. Models with shared random parts add `masks`, models with named features `features`, filters and predictive
+detection the snapshot of the model inside. `restore` refuses another model, version or parameters. A version is raised when
+a layout changes; files of every version are kept in `tests/models/state`.
+
+**Starting.** `models.warmup.warm_up()` compiles every kernel, or loads it from the cache, and says how long each took; after it
+nothing compiles any more.
+"""
+
+SECTIONS = ("Parameters", "Notes", "Raises", "References", "Examples")
+
+
+def split_docstring(text: str) -> dict[str, str]:
+    """Summary, description and numpydoc sections of a docstring."""
+    cleaned = inspect.cleandoc(text)
+    parts = re.split(rf"^({'|'.join(SECTIONS)})\n-+\n", cleaned, flags=re.MULTILINE)
+    found = dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+    summary, _, description = parts[0].strip().partition("\n\n")
+    return {"summary": summary, "description": description.strip(), **found}
+
+
+def write_numbers(path: str) -> None:
+    """Keep the medians of a benchmark run."""
+    report = json.loads(Path(path).read_text())
+    kept: dict[str, Any] = {
+        "machine": {key: report["machine"][key] for key in ("cpu", "n_cpus", "python", "river", "numba", "numpy")},
+        "summary": report["summary"],
+        "cases": {},
+    }
+    for result in report["results"]:
+        kept["cases"][result["id"]] = {
+            "model": result["model"],
+            "river_ns": round(median(result["river_ns"])),
+            "one_by_one_ns": round(median(result["one_by_one_ns"])),
+            "batch_ns": {
+                n: {size: round(median(taken), 1) for size, taken in sizes.items()} for n, sizes in result["batch_ns"].items()
+            },
+            "slot_nbytes": result["slot_nbytes"],
+            "compilation_secs": report["compilation_secs"].get(result["model"], {}),
+        }
+    NUMBERS.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def make_cost_table(numbers: dict[str, Any]) -> str:
+    """The benchmark as a Markdown table."""
+    machine, summary = numbers["machine"], numbers["summary"]
+    lines = [
+        "## Cost",
+        "",
+        f"Nanoseconds per sample, score and learn, median of the repeats, batches of 10,000 over 1, 1,000 and 100,000 series in "
+        f"random "
+        f"order; river one by one, in the same run. {machine['cpu']}, {machine['n_cpus']} cores shared with other work, Python "
+        f"{machine['python']}, river {machine['river']}, numba {machine['numba']}. `-` = left out: too much memory.",
+        "",
+        "| case | river | one by one | 1 series | 1,000 | 100,000 | x river | bytes a series | cold / cached start, s |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, case in numbers["cases"].items():
+        batch = {n: sizes["10000"] for n, sizes in case["batch_ns"].items()}
+        cells = [f"{batch[n]:,.0f}" if n in batch else "-" for n in ("1", "1000", "100000")]
+        seconds = case["compilation_secs"]
+        compile_cell = f"{seconds['cold']:.1f} / {seconds['cached']:.2f}" if seconds else "-"
+        lines.append(
+            f"| {name} | {case['river_ns']:,} | {case['one_by_one_ns']:,} | {' | '.join(cells)} "
+            f"| {case['river_ns'] / batch['1']:.0f} "
+            f"| {case['slot_nbytes']:,} | {compile_cell} |"
+        )
+    means = ", ".join(
+        f"{value['geometric_mean']:.0f} ({key.removeprefix('series_')})"
+        for key, value in summary.items()
+        if isinstance(value, dict)
+    )
+    lines += ["", f"Geometric mean of the speed-up over the cases of `river.anomaly`, by number of series: {means}.", ""]
+    return "\n".join(lines)
+
+
+def make_section(name: str, *, has_figure: bool) -> str:
+    """The page's section on one model."""
+    found = registry.model_class(name)
+    parts = split_docstring(found.__doc__ or "")
+    lines = [f"## {name}", "", f"`{found.__module__}.{found.__name__}`. {parts['summary']}", "", parts["description"], ""]
+    lines += ["| parameter | accepts | default | |", "|---|---|---|---|"]
+    for parameter in registry.schema(name):
+        default = "required" if parameter.is_required else f"`{json.dumps(parameter.default)}`"
+        lines.append(f"| `{parameter.name}` | {parameter.range_text} | {default} | {parameter.sentence} |")
+    lines += ["", parts["Notes"], ""]
+    if "References" in parts:
+        lines += [f"*{' '.join(parts['References'].split())}*", ""]
+    if has_figure:
+        lines += [f"![what {name} flags](figures/{name}.svg)", "", f"With `{json.dumps(FIGURE_PARAMETERS[name])}`.", ""]
+    return "\n".join(lines)
+
+
+def make_differences() -> str:
+    """The page's section on known differences."""
+    lines = [
+        "## Known differences",
+        "",
+        "From river 0.26.1; each has a test of its name in `tests/models/test_known_differences.py`.",
+        "",
+    ]
+    lines += ["| difference | models | river | here | why |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {entry.name} | {', '.join(entry.models)} | {entry.river} | {entry.ours} | {entry.reason} |"
+        for entry in KNOWN_DIFFERENCES
+    ]
+    return "\n".join([*lines, ""])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the page and the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.model_pages", description="Write docs/models.md and its figures.")
+    parser.add_argument("--numbers", metavar="FILE", help="results of python -m benchmarks.models --json FILE")
+    chosen = parser.parse_args(arguments)
+    if chosen.numbers:
+        write_numbers(chosen.numbers)
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    flow = read_water_flow()
+    for name, parameters in FIGURE_PARAMETERS.items():
+        (FIGURES / f"{name}.svg").write_text(draw_figure(name, flow, *flag_samples(name, parameters, flow)))
+    sections = [INTRODUCTION]
+    if NUMBERS.exists():
+        sections.append(make_cost_table(json.loads(NUMBERS.read_text())))
+    sections.append(
+        "The figures show river's WaterFlow, the hourly flow in a pipeline with a leak and some interventions. Red: the highest "
+        "hundredth of the scores, or the detections.\n"
+    )
+    sections += [
+        make_section(name, has_figure=name in FIGURE_PARAMETERS) for name in registry.names() if name in FIGURE_PARAMETERS
+    ]
+    sections.append(make_differences())
+    PAGE.write_text("\n".join(sections))
+
+
+if __name__ == "__main__":
+    main()
