@@ -31,7 +31,7 @@ HALF_6000 = 0.00011551788047710244
 QUICK = 0.1
 SLOW = 0.0005
 MEAN_WEIGHT = 0.06
-SPREAD_WEIGHT = 0.36
+SPREAD_WEIGHT = 0.006
 RESIDUAL_WEIGHT = 0.0001
 FLOOR_SHARE = 0.2
 LOG_SHARE = 0.05
@@ -41,7 +41,9 @@ AR_ERROR_WEIGHT = 0.003
 FULL_INTERVAL_SECS = 30.0
 
 HIGH_TAIL = 0.02
-MEDIAN_WEIGHT = 0.0005
+LOG_SHARE_OF_HIGH = -3.2188758248682006
+CENTRE_WEIGHT = 0.0005
+CENTRE_PRIOR = 20.0
 HIGH_WEIGHT = 0.00005
 HIGH_PRIOR = 300.0
 EXCESS_PRIOR = 30.0
@@ -54,8 +56,9 @@ MIN_TAIL = 1e-15
 
 
 @kernel_inline
-def clip(x: float, bound: float) -> float:
-    return max(-bound, min(bound, x))
+def clip_from(x: float, bound: float, n: int) -> float:
+    """`x` within plus and minus `bound`, once the series is past its first samples."""
+    return max(-bound, min(bound, x)) if n >= CLIP_AFTER else x
 
 
 @kernel_inline
@@ -99,31 +102,32 @@ def step_autoregression(lags: FloatColumn, slot: int, first: int, order: int, x:
 @kernel
 def get_tail_probability(row: Row, y: float) -> float:
     """Share of the series' samples expected above the point score `y`: exponential beyond the 2 % quantile, then flatter."""
-    if y > row.high:
-        return float(max(HIGH_TAIL * math.exp(-(y - row.high) / row.excess), MIN_TAIL))
-    if y > row.median:
-        return float(0.5 * math.exp(math.log(HIGH_TAIL / 0.5) * (y - row.median) / (row.high - row.median)))
-    return float(1.0 - 0.5 * y / row.median) if row.median > 0.0 else 0.5
+    x = (y - row.centre) / row.spread
+    if x > row.high:
+        return float(max(HIGH_TAIL * math.exp(-(x - row.high) / row.excess), MIN_TAIL))
+    if x > 0.0:
+        return float(0.5 * math.exp(LOG_SHARE_OF_HIGH * x / row.high))
+    return float(1.0 - 0.5 * y / row.centre)
 
 
 @kernel
 def learn_tail(row: Row, y: float, n: int) -> None:
-    """Move the median, the 2 % quantile and the mean excess beyond it towards the point score `y` (Robbins-Monro steps)."""
-    influence = 1.0
-    if y > row.high + FAR_EXCESS * row.excess:
-        influence = FAR_WEIGHT
-    width = max(row.high - row.median, row.excess)
-    row.median += influence * width * max(MEDIAN_WEIGHT, 1.0 / (n + HIGH_PRIOR)) * (0.5 if y > row.median else -0.5)
+    """Move centre and spread of the point score towards `y`, and quantile and mean excess of it in spreads (Robbins-Monro)."""
+    x = (y - row.centre) / row.spread
+    influence = FAR_WEIGHT if x > row.high + FAR_EXCESS * row.excess else 1.0
     weight = influence * max(HIGH_WEIGHT, 1.0 / (n + HIGH_PRIOR))
-    if y > row.high:
+    if x > row.high:
+        over = min(x - row.high, EXCESS_CLIP * row.excess) / EXCESS_CLIP_SHARE
         row.high += row.excess * weight * (1.0 - HIGH_TAIL) / HIGH_TAIL
-        over = min(y - row.high, EXCESS_CLIP * row.excess) / EXCESS_CLIP_SHARE
         row.excess += influence * (over - row.excess) / (EXCESS_PRIOR + min(HIGH_TAIL * n, EXCESS_MEMORY))
     else:
         row.high -= row.excess * weight
-    row.median = max(row.median, 0.01)
-    row.high = max(row.high, row.median + 0.05)
-    row.excess = max(row.excess, 0.05)
+    row.high = max(row.high, 1.0)
+    row.excess = max(row.excess, 0.2)
+    deviation = max(-4.0, min(4.0, x)) * row.spread
+    weight = influence * max(CENTRE_WEIGHT, 1.0 / (n + CENTRE_PRIOR))
+    row.centre = max(row.centre + weight * deviation, 0.01)
+    row.spread = max(row.spread + weight * (abs(deviation) - row.spread), 0.05)
 
 
 @kernel
@@ -214,10 +218,10 @@ def score_learn(
 
     season_step = abs(z - lags[slot, 24])
     season_step_scale = row.season_step + 0.05 * row.season_step_floor + 0.001
-    season_step_z = get_z(season_step, season_step_scale, n)
+    season_step_z = get_z(season_step, season_step_scale, n - Z_AFTER)
     season_ar_error = abs(step_autoregression(lags, slot, 16, 6, max(-20.0, min(20.0, z))))
     season_ar_scale = row.season_ar_error + 0.05 * row.season_ar_error_floor + 0.001
-    season_ar_z = get_z(season_ar_error, season_ar_scale, n)
+    season_ar_z = get_z(season_ar_error, season_ar_scale, n - Z_AFTER)
 
     s1 = parts[slot, 0] + HALF_1 * (abs(z) - parts[slot, 0])
     s5 = parts[slot, 1] + HALF_5 * (abs(z) - parts[slot, 1])
@@ -248,15 +252,14 @@ def score_learn(
         learn_tail(row, y, n - CLIP_AFTER)
 
     # Learn.
-    if n >= CLIP_AFTER:
-        r = max(-4.0 * scale, min(4.0 * scale, r))
-        log_r = max(-4.0 * log_scale, min(4.0 * log_scale, log_r))
+    r = clip_from(r, 4.0 * scale, n)
+    log_r = clip_from(log_r, 4.0 * log_scale, n)
     row.level += HALF_6000 * r
     count = counts[slot, bucket]
-    means[slot, bucket] = here + max(MEAN_WEIGHT * pace, 1.0 / (count + 1.0)) * r
+    means[slot, bucket] = here + max(MEAN_WEIGHT * pace, 1.0 / (count + 2.0)) * r
     if count < 255:
         counts[slot, bucket] = count + 1
-    weight = max(SPREAD_WEIGHT * pace, 1.0 / (visits + 1.0))
+    weight = max(SPREAD_WEIGHT * pace, 1.0 / (visits + 2.0))
     spreads[slot, 0, half_hour] = spread + weight * (abs(r) - spread)
     spreads[slot, 1, half_hour] = log_spread + weight * (abs(log_r) - log_spread)
     if visits < 255:
@@ -282,17 +285,22 @@ def score_learn(
 
     if n > 0:
         row.step_floor += share * (bound_deviation(step, row.step_floor, share, n) - row.step_floor)
-        row.step += max(HALF_300, share) * (min(step, 8.0 * step_scale) - row.step if n >= CLIP_AFTER else step - row.step)
+        row.step += max(HALF_300, share) * (clip_from(step, 8.0 * step_scale, n) - row.step)
     weight = max(SLOW, share)
     deviation = bound_deviation(v - row.slow_mean, row.slow_spread, weight, n)
     row.slow_mean += weight * deviation
     row.slow_spread += weight * (abs(deviation) - row.slow_spread)
     row.ar_error_floor += share * (ar_error - row.ar_error_floor)
-    row.ar_error += max(AR_ERROR_WEIGHT, share) * (min(ar_error, 5.0 * ar_scale) - row.ar_error)
-    row.season_step_floor += share * (season_step - row.season_step_floor)
-    row.season_step += max(HALF_300, share) * (min(season_step, 8.0 * season_step_scale) - row.season_step)
-    row.season_ar_error_floor += share * (season_ar_error - row.season_ar_error_floor)
-    row.season_ar_error += max(AR_ERROR_WEIGHT, share) * (min(season_ar_error, 5.0 * season_ar_scale) - row.season_ar_error)
+    row.ar_error += max(AR_ERROR_WEIGHT, share) * (clip_from(ar_error, 5.0 * ar_scale, n) - row.ar_error)
+    # The season part is 0.0 for the first samples: what follows it starts to learn when it does.
+    if n >= Z_AFTER:
+        share = 1.0 / (n + 1 - Z_AFTER)
+        row.season_step_floor += share * (season_step - row.season_step_floor)
+        clipped = clip_from(season_step, 8.0 * season_step_scale, n)
+        row.season_step += max(HALF_300, share) * (clipped - row.season_step)
+        row.season_ar_error_floor += share * (season_ar_error - row.season_ar_error_floor)
+        clipped = clip_from(season_ar_error, 5.0 * season_ar_scale, n)
+        row.season_ar_error += max(AR_ERROR_WEIGHT, share) * (clipped - row.season_ar_error)
     row.previous = v
     row.n = n + 1
     return prediction + row.anchor, scale

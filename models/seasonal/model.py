@@ -41,7 +41,8 @@ class SeasonalScorer(UnivariateEstimator):
 
     Good at spikes, dips and short level shifts in series with or without a daily shape, additive or multiplicative, of any
     regular or irregular interval.  After a lasting level shift the score stays high until the profile has followed, which it
-    does slowly on purpose.  It does not know weeks.
+    does slowly on purpose.  It does not know weeks.  A raw, ever-growing counter is
+    safe but noisy (about 8 % of its samples look odd to a profile that lags behind): feed its rate.
 
     Parameters
     ----------
@@ -63,10 +64,10 @@ class SeasonalScorer(UnivariateEstimator):
     the same on a logarithmic scale; the distance from the mean of all history, plain and logarithmic; the last step; the error
     of an adaptive autoregression (normalised LMS); step and autoregression error of the residual.
 
-    *Tail*: the median and the 2 % upper quantile of the point score follow it in Robbins-Monro steps, the mean excess beyond that
-    quantile gives an exponential tail; a point score far out moves them at a tenth of the weight.  All three start at pooled
-    values (`models.seasonal.state.PRIOR`) fitted on public labelled series, which weigh as much as 300 samples of the series
-    itself (30 excesses), so that a fresh series is judged like an average one.
+    *Tail*: centre and spread of the point score are running means; the 2 % upper quantile of the score in spreads follows it in
+    Robbins-Monro steps, and the mean excess beyond gives an exponential tail.  A point score far out moves them at a tenth of the
+    weight.  All start at pooled values (`models.seasonal.state.PRIOR`) chosen from public labelled series, which weigh as much as
+    20 samples (centre and spread), 300 samples (quantile) and 30 excesses, so that a fresh series is judged like an average one.
 
     ``expected`` is profile plus level, ``scale`` the denominator of the residual part, close to one standard deviation of
     Gaussian noise.  A value that is NaN or infinite is not learned, scores 0.0 and is not ready; values beyond 1e100 count as
@@ -187,7 +188,8 @@ class SeasonalScorer(UnivariateEstimator):
             "interval_secs": float(row["interval_secs"]),
             "point_score": float(row["point_score"]),
             "tail_probability": float(row["tail_probability"]),
-            "point_score_median": float(row["median"]),
+            "point_score_centre": float(row["centre"]),
+            "point_score_spread": float(row["spread"]),
             "point_score_high": float(row["high"]),
             "point_score_excess": float(row["excess"]),
         }

@@ -55,7 +55,8 @@ ROW = np.dtype(
         ("season_step_floor", np.float64),
         ("season_ar_error", np.float64),
         ("season_ar_error_floor", np.float64),
-        ("median", np.float64),
+        ("centre", np.float64),
+        ("spread", np.float64),
         ("high", np.float64),
         ("excess", np.float64),
         ("point_score", np.float64),
@@ -63,5 +64,5 @@ ROW = np.dtype(
     ]
 )
 
-PRIOR = {"median": 3.5, "high": 7.0, "excess": 0.8, "tail_probability": 1.0}
-"""Where a fresh row starts."""
+PRIOR = {"centre": 2.9, "spread": 0.65, "high": 3.0, "excess": 0.8, "tail_probability": 1.0}
+"""Where a fresh row starts: pooled over the public labelled series (`benchmarks.quality`); `high` and `excess` in spreads."""

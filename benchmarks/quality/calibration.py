@@ -1,0 +1,125 @@
+"""Does one tail probability mean the same on every series: alarms on what is normal, catches of what is injected.
+
+    python -m benchmarks.quality.calibration [--json] [--trials 60]
+
+*Normal*: share of unlabelled samples of the labelled sets whose tail probability is below each level (the labels are not complete
+and odd samples cluster, so this exceeds the level; the starting values of the tail were fitted on these very sets), and of
+synthetic series without any injection.  *Injected*: share of seeded synthetic series in which an injection at sample 300 or
+3,000 of a fresh series has a tail probability below 1e-5 within its first five samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.quality.labelled_sets import LABELLED_SETS, find_shared, load_labelled_set
+from models.base import FloatColumn, IntColumn, Scores
+from models.seasonal.model import SeasonalScorer
+
+__all__ = ["NOISES", "get_tails", "inject", "main"]
+
+LEVELS = (1e-2, 1e-3, 1e-4, 1e-5)
+ALARM_LEVEL = 1e-5
+INTERVALS_SECS = (1, 10, 60, 300)
+INJECTIONS = ("spike 20", "level shift 10", "dropout to zero")
+NOISES: dict[str, Callable[[np.random.Generator, int], FloatColumn]] = {
+    "gaussian": lambda rng, n: 100.0 + rng.normal(0.0, 1.0, n),
+    "daily": lambda rng, n: 100.0 + 10.0 * np.sin(2 * np.pi * np.arange(n) / 288) + rng.normal(0.0, 1.0, n),
+    "student t(4)": lambda rng, n: 100.0 + rng.standard_t(4, n),
+    "lognormal": lambda rng, n: 20.0 * np.exp(rng.normal(0.0, 0.3, n)),
+    "poisson(30)": lambda rng, n: rng.poisson(30, n).astype(np.float64),
+    "ar(0.9)": lambda rng, n: 100.0 + _correlate(rng.normal(0.0, 1.0, n), 0.9),
+}
+
+
+def _correlate(noise: FloatColumn, weight: float) -> FloatColumn:
+    values = noise.copy()
+    for i in range(1, values.size):
+        values[i] += weight * values[i - 1]
+    return values
+
+
+def get_tails(series: FloatColumn, interval_secs: int) -> FloatColumn:
+    """Tail probabilities of (N, L) fresh series, 1.0 where not ready."""
+    n_series, length = series.shape
+    slots: IntColumn = np.repeat(np.arange(n_series, dtype=np.int64), length)
+    times_ns = np.tile(np.arange(length, dtype=np.int64) * (interval_secs * 1_000_000_000), n_series)
+    model = SeasonalScorer()
+    model.reserve(n_series)
+    out = Scores.empty(slots.size)
+    model.score_learn_many(slots, times_ns, series.reshape(-1), out)
+    return np.asarray(1.0 - out.score.reshape(n_series, length))
+
+
+def inject(series: FloatColumn, injection: str, at: int) -> FloatColumn:
+    """A copy of (N, L) series with the injection at sample `at`; its size is in standard deviations of the samples before."""
+    changed = series.copy()
+    sd = series[:, :at].std(axis=1, keepdims=True)
+    match injection:
+        case "spike 20":
+            changed[:, at : at + 1] += 20.0 * sd
+        case "level shift 10":
+            changed[:, at:] += 10.0 * sd
+        case "dropout to zero":
+            changed[:, at : at + 5] = 0.0
+    return changed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    parser.add_argument("--trials", type=int, default=60, help="series of each kind")
+    given = parser.parse_args(arguments)
+    normal: dict[str, list[float]] = {}
+    caught: dict[str, float] = {}
+    shared = find_shared()
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("calibration", total=len(LABELLED_SETS) + len(NOISES) * len(INTERVALS_SECS))
+        for name in LABELLED_SETS if shared else ():
+            labelled = load_labelled_set(name, shared) if shared else None
+            assert labelled is not None
+            quiet = ~labelled.is_anomaly
+            tails = []
+            for values in labelled.metrics:
+                model, out = SeasonalScorer(), Scores.empty(labelled.slots.size)
+                model.reserve(int(labelled.slots.max()) + 1)
+                ready = model.score_learn_many(labelled.slots, labelled.event_time_ns, np.ascontiguousarray(values), out)
+                tails.append(1.0 - out.score[quiet & ready])
+            every = np.concatenate(tails)
+            normal[f"{name}, unlabelled samples"] = [float((every < level).mean()) for level in LEVELS]
+            progress.advance(task)
+        for noise, make in NOISES.items():
+            for interval_secs in INTERVALS_SECS:
+                rng = np.random.default_rng(7)
+                series = np.array([make(rng, 4000) for _ in range(given.trials)])
+                tails_of = get_tails(series, interval_secs)[:, 100:]
+                normal[f"{noise}, {interval_secs} s"] = [float((tails_of < level).mean()) for level in LEVELS]
+                for injection in INJECTIONS:
+                    for at in (300, 3000):
+                        found = get_tails(inject(series, injection, at), interval_secs)[:, at : at + 5]
+                        caught[f"{noise}, {interval_secs} s, {injection}, at {at}"] = float(
+                            (found < ALARM_LEVEL).any(axis=1).mean()
+                        )
+                progress.advance(task)
+    if given.json:
+        sys.stdout.write(json.dumps({"levels": LEVELS, "normal": normal, "caught": caught}, indent=2) + "\n")
+        return 0
+    print("share of normal samples below the level".ljust(44), *(f"{level:9.0e}" for level in LEVELS))
+    for name, shares in normal.items():
+        print(name.ljust(44), *(f"{share:9.1e}" for share in shares))
+    print("share of injections below 1e-5 within five samples")
+    for name, share in caught.items():
+        print(name.ljust(60), f"{share:6.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
