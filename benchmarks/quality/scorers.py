@@ -52,5 +52,5 @@ def score_metric(scorer: str, labelled: LabelledSet, metric: int) -> FloatColumn
 def score_moments(scores: FloatColumn) -> FloatColumn:
     """One score a moment out of one a metric, (M, B): the mean of the five highest, or the only one."""
     if len(scores) == 1:
-        return scores[0]
+        return np.asarray(scores[0])
     return np.asarray(np.sort(scores, axis=0)[-N_HIGHEST:].mean(axis=0))

@@ -16,6 +16,7 @@ from models.state_array import StateArray
 
 __all__ = ["PointScores", "SeasonalScorer"]
 
+StateArrays = tuple[StateArray, StateArray, StateArray, StateArray, StateArray, StateArray]
 _NO_POINTS = np.empty(0)
 _NO_PARTS = np.empty((0, N_PARTS))
 _ONE_MINUTE_NS = 60_000_000_000
@@ -159,10 +160,14 @@ class SeasonalScorer(UnivariateEstimator):
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         points, parts = getattr(self, "_points", (_NO_POINTS, _NO_PARTS))
         kernel.score_learn_many(
-            *self._state.values(), self._grace_period, batch.slots, batch.event_time_ns, batch.X, *out, ready, points, parts
+            *self._get_arrays(), self._grace_period, batch.slots, batch.event_time_ns, batch.X, *out, ready, points, parts
         )
 
-    def _step_one(self, state: list[StateArray], y: float) -> float:
+    def _get_arrays(self) -> StateArrays:
+        state = self._state
+        return state["rows"], state["means"], state["spreads"], state["counts"], state["lags"], state["parts"]
+
+    def _step_one(self, state: StateArrays, y: float) -> float:
         """Score and learn `y` in row 0 of `state`, one minute after the sample before."""
         row = state[0][0]
         time_ns = np.array([row["last_time_ns"] + _ONE_MINUTE_NS if row["n"] else 0], dtype=np.int64)
@@ -173,10 +178,11 @@ class SeasonalScorer(UnivariateEstimator):
         return float(out.score[0])
 
     def _learn_value(self, y: float) -> None:
-        self._step_one(list(self._state.values()), y)
+        self._step_one(self._get_arrays(), y)
 
     def _score_value(self, y: float) -> float:
-        return self._step_one([array[:1].copy() for array in self._state.values()], y)
+        rows, means, spreads, counts, lags, parts = (array[:1].copy() for array in self._get_arrays())
+        return self._step_one((rows, means, spreads, counts, lags, parts), y)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n"] >= self._grace_period)
