@@ -270,13 +270,13 @@ class ColumnarEstimator(Estimator):
 class UnivariateEstimator(ColumnarEstimator):
     """Base of the models of one value: river's supervised detectors, whose feature dict is ignored."""
 
+    @abstractmethod
     def _learn_value(self, y: float) -> None:
-        """Learn `y` in slot 0, which is reserved; a class that overrides `learn_one` needs none."""
-        raise NotImplementedError
+        """Learn `y` in slot 0, which is reserved."""
 
+    @abstractmethod
     def _score_value(self, y: float) -> float:
-        """Score `y` by slot 0, which is reserved; a class that overrides `score_one` needs none."""
-        raise NotImplementedError
+        """Score `y` by slot 0, which is reserved."""
 
     def learn_one(self, x: object, y: float | None = None) -> None:
         """Learn one value in slot 0: ``learn_one(None, y)`` as in river, or ``learn_one(y)``."""

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from models.base import BoolColumn, ScoreKind, Scores
-from models.columnar import Batch, UnivariateEstimator
+from models.bound import BoundEstimator, Call
+from models.columnar import Batch
 from models.ew import kernel
 from models.ew.state import ROW
 from models.parameters import Parameter
@@ -17,7 +18,7 @@ from models.state_array import StateArray
 __all__ = ["EWScorer"]
 
 
-class EWScorer(UnivariateEstimator):
+class EWScorer(BoundEstimator):
     """Distance of a value from the exponentially weighted mean, in exponentially weighted standard deviations.
 
     Good at spikes on a level that drifts, as lightly as can be; it adapts to a slow anomaly as well.
@@ -60,33 +61,35 @@ class EWScorer(UnivariateEstimator):
         super().__init__(fading_factor=fading_factor, grace_period=grace_period)
         self._fading_factor: float = self._parameters["fading_factor"]
         self._grace_period: int = self._parameters["grace_period"]
+        self.reserve(1)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"rows": np.zeros(1, ROW)}
 
     def _bind(self) -> None:
         self._rows = self._state["rows"]
+        super()._bind()
+
+    def _get_calls(self) -> tuple[Call, Call]:
+        return (kernel.learn_value, (self._rows, 0, self._fading_factor)), (
+            kernel.score_value,
+            (self._rows, 0, self._grace_period),
+        )
 
     @property
     def mean(self) -> float:
         """Weighted mean of slot 0."""
-        return float(self._rows[0]["mean"]) if self._n_slots else 0.0
+        return float(self._rows[0]["mean"])
 
     @property
     def variance(self) -> float:
         """Weighted variance of slot 0."""
-        return kernel.get_variance(self._rows, 0) if self._n_slots else 0.0
+        return kernel.get_variance(self._rows, 0)
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         kernel.score_learn_many(
             self._rows, self._fading_factor, self._grace_period, *self._gate, batch.slots, batch.X, *out, ready
         )
-
-    def _learn_value(self, y: float) -> None:
-        kernel.learn_value(self._rows, 0, self._fading_factor, float(y))
-
-    def _score_value(self, y: float) -> float:
-        return kernel.score_value(self._rows, 0, self._grace_period, float(y))
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n"] >= max(self._grace_period, 1))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, ScoreKind, Scores
-from models.columnar import Batch, UnivariateEstimator
+from models.bound import BoundEstimator, Call
+from models.columnar import Batch
 from models.gaussian import kernel
 from models.gaussian.state import MEAN, WINDOW, N
 from models.parameters import Parameter
@@ -18,7 +18,7 @@ from models.state_array import StateArray
 __all__ = ["GaussianScorer"]
 
 
-class GaussianScorer(UnivariateEstimator):
+class GaussianScorer(BoundEstimator):
     """Distance of a value from a normal distribution fitted to the series: ``2 |CDF(y) - 0.5|``.
 
     Good at bell-shaped noise around a steady level; blind to seasons and trends.
@@ -84,20 +84,13 @@ class GaussianScorer(UnivariateEstimator):
 
     def _bind(self) -> None:
         self._rows: FloatColumn = self._state["rows"]
-        self._learn_y = partial(kernel.learn_value, self._rows)
-        self._score_y = partial(kernel.score_value, self._rows, self._grace_period, 0.5)
+        super()._bind()
+
+    def _get_calls(self) -> tuple[Call, Call]:
+        return (kernel.learn_value, (self._rows,)), (kernel.score_value, (self._rows, self._grace_period, 0.5))
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         kernel.score_learn_many(self._rows, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready)
-
-    def learn_one(self, x: object, y: float | None = None) -> None:
-        """Learn one value in slot 0: ``learn_one(None, y)`` as in river, or ``learn_one(y)``."""
-        # times 1.0 makes a float of any number and keeps the sign of zero
-        self._learn_y((x if y is None else y) * 1.0)  # type: ignore[operator]
-
-    def score_one(self, x: object, y: float | None = None) -> float:
-        """Score one value by slot 0: ``score_one(None, y)`` as in river, or ``score_one(y)``.  The state is not changed."""
-        return self._score_y((x if y is None else y) * 1.0)  # type: ignore[operator]
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot, N] >= self._grace_period)

@@ -154,12 +154,8 @@ class HoltWinters(Forecaster, UnivariateEstimator):
             for step in range(1, horizon + 1)
         ]
 
-    def learn_one(self, x: object, y: float | None = None) -> None:
-        """Learn one value in slot 0: ``learn_one(None, y)``, or ``learn_one(y)`` as in river."""
-        if not self._n_slots:
-            self.reserve(1)
-        value = (x if y is None else y) * 1.0  # type: ignore[operator]
-        if kernel.learn_value(self._rows, self._seasons, self._knobs, self._seasonality, self._is_product, value):
+    def _learn_value(self, y: float) -> None:
+        if kernel.learn_value(self._rows, self._seasons, self._knobs, self._seasonality, self._is_product, y * 1.0):
             self._start_series(0)
 
     def _score_value(self, y: float) -> float:
