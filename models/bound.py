@@ -28,6 +28,8 @@ def find_entry(dispatcher: Any, *arguments: Any) -> Callable[..., Any]:
     >>> find_entry(compute_variance, 3.0, 4.0)(3.0, 4.0)
     2.0
     """
+    if not hasattr(dispatcher, "overloads"):  # NUMBA_DISABLE_JIT: the kernel is the plain function
+        return partial(dispatcher)
     types = tuple(map(numba.typeof, arguments))
     dispatcher.compile(types)
     entry: Callable[..., Any] = dispatcher.overloads[types].entry_point

@@ -35,12 +35,12 @@ def insert(row: Row, buckets: FloatColumn, sizes: StateArray, x: float) -> None:
     buckets[0, sizes[0], TOTAL] = x
     buckets[0, sizes[0], VARIANCE] = 0.0
     sizes[0] += 1
-    row.n_levels = max(row.n_levels, 1)
-    row.width += 1.0
-    if row.width > 1.0:
-        gap = x - row.total / (row.width - 1.0)
-        row.variance += (row.width - 1.0) * gap * gap / row.width
-    row.total += x
+    row["n_levels"] = max(row["n_levels"], 1)
+    row["width"] += 1.0
+    if row["width"] > 1.0:
+        gap = x - row["total"] / (row["width"] - 1.0)
+        row["variance"] += (row["width"] - 1.0) * gap * gap / row["width"]
+    row["total"] += x
     room = buckets.shape[1]
     for level in range(buckets.shape[0] - 1):
         if sizes[level] < room:
@@ -52,7 +52,7 @@ def insert(row: Row, buckets: FloatColumn, sizes: StateArray, x: float) -> None:
         buckets[level + 1, at, TOTAL] = bucket[0, TOTAL] + bucket[1, TOTAL]
         buckets[level + 1, at, VARIANCE] = bucket[0, VARIANCE] + bucket[1, VARIANCE] + count * 0.5 * gap * gap
         sizes[level + 1] += 1
-        row.n_levels = max(row.n_levels, level + 2)
+        row["n_levels"] = max(row["n_levels"], level + 2)
         shift(bucket, room, 2)
         sizes[level] -= 2
 
@@ -60,34 +60,34 @@ def insert(row: Row, buckets: FloatColumn, sizes: StateArray, x: float) -> None:
 @kernel
 def drop_oldest(row: Row, buckets: FloatColumn, sizes: StateArray) -> None:
     """Remove the oldest entry of the highest level from the window."""
-    last: Any = row.n_levels - 1
+    last: Any = row["n_levels"] - 1
     count = 2.0**last
     total = buckets[last, 0, TOTAL]
-    row.width -= count
-    row.total -= total
-    gap = total / count - row.total / row.width
-    row.variance -= buckets[last, 0, VARIANCE] + count * row.width * gap * gap / (count + row.width)
+    row["width"] -= count
+    row["total"] -= total
+    gap = total / count - row["total"] / row["width"]
+    row["variance"] -= buckets[last, 0, VARIANCE] + count * row["width"] * gap * gap / (count + row["width"])
     shift(buckets[last], sizes[last], 1)
     sizes[last] -= 1
     if sizes[last] == 0:
-        row.n_levels -= 1
+        row["n_levels"] -= 1
 
 
 @kernel
 def is_cut(row: Row, knobs: FloatColumn, n_old: float, n_new: float, gap: float) -> bool:
     """True when two parts of the window differ in mean by more than chance allows."""
-    confidence = math.log(2.0 * math.log(row.width) / knobs[DELTA])
+    confidence = math.log(2.0 * math.log(row["width"]) / knobs[DELTA])
     weight = 1.0 / (n_old - knobs[MIN_LENGTH] + 1.0) + 1.0 / (n_new - knobs[MIN_LENGTH] + 1.0)
-    spread = 2.0 * weight * (row.variance / row.width) * confidence
+    spread = 2.0 * weight * (row["variance"] / row["width"]) * confidence
     return bool(abs(gap) > math.sqrt(max(spread, 0.0)) + 2.0 / 3.0 * confidence * weight)
 
 
 @kernel
 def find_cut(row: Row, buckets: FloatColumn, sizes: StateArray, knobs: FloatColumn) -> bool:
     """True when somewhere in the window the samples before differ from those after."""
-    n_old, n_new = 0.0, row.width
-    old, new = 0.0, row.total
-    for level in range(row.n_levels - 1, -1, -1):
+    n_old, n_new = 0.0, row["width"]
+    old, new = 0.0, row["total"]
+    for level in range(row["n_levels"] - 1, -1, -1):
         count = 2.0**level
         for k in range(sizes[level]):
             n_old += count
@@ -134,20 +134,20 @@ def update_many(
         # The square of a sample this far out would make the variance infinite for good.
         if not abs(x) < 1e150:
             continue
-        if row.is_drift:
-            row.total, row.variance, row.width = 0.0, 0.0, 0.0
-            row.tick = 0
-            row.n_levels = 0
+        if row["is_drift"]:
+            row["total"], row["variance"], row["width"] = 0.0, 0.0, 0.0
+            row["tick"] = 0
+            row["n_levels"] = 0
             buckets[slot] = 0.0
             sizes[slot] = 0
         insert(row, buckets[slot], sizes[slot], x)
-        row.tick += 1
+        row["tick"] += 1
         is_drift = False
-        if row.tick % knobs[CLOCK] == 0.0 and row.width > knobs[GRACE]:
+        if row["tick"] % knobs[CLOCK] == 0.0 and row["width"] > knobs[GRACE]:
             while find_cut(row, buckets[slot], sizes[slot], knobs):
                 is_drift = True
                 drop_oldest(row, buckets[slot], sizes[slot])
-        row.is_drift = is_drift
-        ready[i] = row.is_warm
-        row.is_warm |= row.tick + 1 >= knobs[CLOCK] and row.width + 1.0 > knobs[GRACE]
+        row["is_drift"] = is_drift
+        ready[i] = row["is_warm"]
+        row["is_warm"] |= row["tick"] + 1 >= knobs[CLOCK] and row["width"] + 1.0 > knobs[GRACE]
         scores[i] = 1.0 if is_drift and ready[i] else 0.0

@@ -26,15 +26,15 @@ def fade(n: int, mean: float, x: float, fading_factor: float) -> float:
 @kernel
 def get_variance(rows: StateArray, slot: int) -> float:
     """Mean of the squares less the square of the mean; rounding can take it below zero."""
-    return float(rows[slot].sq_mean - rows[slot].mean * rows[slot].mean)
+    return float(rows[slot]["sq_mean"] - rows[slot]["mean"] * rows[slot]["mean"])
 
 
 @kernel
 def score_value(rows: StateArray, slot: int, grace_period: int, y: float) -> float:
     """Distance of `y` from the mean in standard deviations; 0.0 in the grace period and for a value that is not finite."""
-    if rows[slot].n < max(grace_period, 1) or not math.isfinite(y):
+    if rows[slot]["n"] < max(grace_period, 1) or not math.isfinite(y):
         return 0.0
-    return float(min(abs(y - rows[slot].mean) / (math.sqrt(max(get_variance(rows, slot), 0.0)) + 1e-10), MAX_FLOAT))
+    return float(min(abs(y - rows[slot]["mean"]) / (math.sqrt(max(get_variance(rows, slot), 0.0)) + 1e-10), MAX_FLOAT))
 
 
 @kernel
@@ -42,10 +42,10 @@ def learn_value(rows: StateArray, slot: int, fading_factor: float, y: float) -> 
     """Learn one value; False = refused, because it is not finite or its square overflows."""
     if not math.isfinite(y * y):
         return False
-    n = rows[slot].n
-    rows[slot].n = n + 1
-    rows[slot].mean = fade(n, rows[slot].mean, y, fading_factor)
-    rows[slot].sq_mean = fade(n, rows[slot].sq_mean, y * y, fading_factor)
+    n = rows[slot]["n"]
+    rows[slot]["n"] = n + 1
+    rows[slot]["mean"] = fade(n, rows[slot]["mean"], y, fading_factor)
+    rows[slot]["sq_mean"] = fade(n, rows[slot]["sq_mean"], y * y, fading_factor)
     return True
 
 
@@ -68,9 +68,9 @@ def score_learn_many(
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
-        ready[i] = is_finite and rows[slot].n >= max(grace_period, 1)
+        ready[i] = is_finite and rows[slot]["n"] >= max(grace_period, 1)
         scores[i] = score_value(rows, slot, grace_period, y)
-        expected[i] = rows[slot].mean if ready[i] else math.nan
+        expected[i] = rows[slot]["mean"] if ready[i] else math.nan
         scale[i] = math.sqrt(max(get_variance(rows, slot), 0.0)) if ready[i] else math.nan
         if is_finite and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
             learn_value(rows, slot, fading_factor, y)

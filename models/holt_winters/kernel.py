@@ -20,10 +20,10 @@ ALPHA, BETA, GAMMA = 0, 1, 2
 def forecast(rows: StateArray, seasons: FloatColumn, slot: int, seasonality: int, is_product: bool, step: int) -> float:
     """Value expected `step` samples ahead (1 = the next one)."""
     row = rows[slot]
-    base = row.level + step * row.trend
+    base = row["level"] + step * row["trend"]
     if seasonality == 0:
         return float(base)
-    term = seasons[slot, (row.head + (step - 1) % seasonality) % seasonality]
+    term = seasons[slot, (row["head"] + (step - 1) % seasonality) % seasonality]
     return float(base * term if is_product else base + term)
 
 
@@ -36,21 +36,21 @@ def learn(
     alpha, beta, gamma = knobs[ALPHA], knobs[BETA], knobs[GAMMA]
     term = 1.0 if is_product else 0.0
     if seasonality:
-        term = seasons[slot, row.head]
-    level = alpha * (y / term if is_product else y - term) + (1.0 - alpha) * (row.level + row.trend)
-    trend = beta * (level - row.level) + (1.0 - beta) * row.trend if beta > 0.0 else 0.0
+        term = seasons[slot, row["head"]]
+    level = alpha * (y / term if is_product else y - term) + (1.0 - alpha) * (row["level"] + row["trend"])
+    trend = beta * (level - row["level"]) + (1.0 - beta) * row["trend"] if beta > 0.0 else 0.0
     if seasonality:
         if is_product:
-            term = gamma * y / (row.level + row.trend) + (1.0 - gamma) * term
+            term = gamma * y / (row["level"] + row["trend"]) + (1.0 - gamma) * term
         else:
-            term = gamma * (y - row.level - row.trend) + (1.0 - gamma) * term
+            term = gamma * (y - row["level"] - row["trend"]) + (1.0 - gamma) * term
     if not (math.isfinite(level) and math.isfinite(trend) and math.isfinite(term)):
         return False
-    row.level = level
-    row.trend = trend
+    row["level"] = level
+    row["trend"] = trend
     if seasonality:
-        seasons[slot, row.head] = term
-        row.head = (row.head + 1) % seasonality
+        seasons[slot, row["head"]] = term
+        row["head"] = (row["head"] + 1) % seasonality
     return True
 
 
@@ -59,10 +59,10 @@ def learn_value(rows: StateArray, seasons: FloatColumn, knobs: FloatColumn, seas
     """Learn one value in slot 0; True when it completes the start of the series."""
     if not math.isfinite(y):
         return False
-    n = rows[0].n_first
+    n = rows[0]["n_first"]
     if n < seasons.shape[1]:
         seasons[0, n] = y
-        rows[0].n_first = n + 1
+        rows[0]["n_first"] = n + 1
         return bool(n + 1 == seasons.shape[1])
     learn(rows, seasons, 0, knobs, seasonality, is_product, y)
     return False
@@ -100,10 +100,10 @@ def forecast_learn_many(
         ready[i] = False
         if not math.isfinite(y):
             continue
-        n = rows[slot].n_first
+        n = rows[slot]["n_first"]
         if n < n_first:
             seasons[slot, n] = y
-            rows[slot].n_first = n + 1
+            rows[slot]["n_first"] = n + 1
             if n + 1 == n_first:
                 return -1 - i
             continue

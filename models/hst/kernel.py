@@ -111,10 +111,10 @@ def walk_whole(
 @kernel
 def pivot(rows: StateArray, masses: StateArray, slot: int, window_size: int) -> None:
     """Count one learned sample; at the end of the window its masses become the reference."""
-    rows[slot].counter += 1
-    if rows[slot].counter == window_size:
-        rows[slot].counter = 0
-        rows[slot].n_pivots += 1
+    rows[slot]["counter"] += 1
+    if rows[slot]["counter"] == window_size:
+        rows[slot]["counter"] = 0
+        rows[slot]["n_pivots"] += 1
         for tree in range(masses.shape[1]):
             for node in range(masses.shape[2]):
                 masses[slot, tree, node, REFERENCE] = masses[slot, tree, node, LATEST]
@@ -202,15 +202,15 @@ def score_learn_many(
         slot = slots[i]
         sample = X[i]
         n_present = find_missing(sample, missing)
-        is_ready = rows[slot].n_pivots > 0 and n_present > 0
+        is_ready = rows[slot]["n_pivots"] > 0 and n_present > 0
         scores[i] = 0.0
         ready[i] = is_ready
-        forest = rows[slot].draw - 1
+        forest = rows[slot]["draw"] - 1
         if n_present == 0 or (forest < 0 and not is_learning):
             continue
         if forest < 0:
             return i
-        counter: Any = np.int64(rows[slot].counter)
+        counter: Any = np.int64(rows[slot]["counter"])
         masses_here = masses[slot]
         feature_here = feature[forest]
         threshold_here = threshold[forest]

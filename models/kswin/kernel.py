@@ -40,11 +40,11 @@ def twist(words: StateArray) -> None:
 @kernel
 def draw_bits(row: Row, words: StateArray, n_bits: int) -> int:
     """The next `n_bits` (at most 32) random bits, as `random.getrandbits` gives them."""
-    if row.at >= N:
+    if row["at"] >= N:
         twist(words)
-        row.at = 0
-    y = np.uint64(words[row.at])
-    row.at += 1
+        row["at"] = 0
+    y = np.uint64(words[row["at"]])
+    row["at"] += 1
     y ^= y >> np.uint64(11)
     y ^= (y << np.uint64(7)) & MASK_B
     y ^= (y << np.uint64(15)) & MASK_C
@@ -147,25 +147,25 @@ def update_many(
         ready[i] = False
         if not math.isfinite(values[i]):
             continue
-        if row.is_drift or (row.n == 0 and row.head == 0):
-            row.n = 0
-            row.head = 0
-            row.at = N
-            row.is_drift = 0
+        if row["is_drift"] or (row["n"] == 0 and row["head"] == 0):
+            row["n"] = 0
+            row["head"] = 0
+            row["at"] = N
+            row["is_drift"] = 0
             words[slot] = seed_words
-        window[slot, row.head] = values[i]
-        row.head = 0 if row.head + 1 == size else row.head + 1
-        row.n = min(row.n + 1, size)
-        ready[i] = row.is_warm
-        row.is_warm |= row.n + 1 >= size
-        if row.n < size:
+        window[slot, row["head"]] = values[i]
+        row["head"] = 0 if row["head"] + 1 == size else row["head"] + 1
+        row["n"] = min(row["n"] + 1, size)
+        ready[i] = row["is_warm"]
+        row["is_warm"] |= row["n"] + 1 >= size
+        if row["n"] < size:
             continue
         draw_sample(row, words[slot], size - n_stat, is_pooled, pool, chosen)
-        head: Any = row.head
+        head: Any = row["head"]
         for j in range(n_stat):
             older[j] = window[slot, (head + chosen[j]) % size]
             recent[j] = window[slot, (head + size - n_stat + j) % size]
         older.sort()
         recent.sort()
-        row.is_drift = int(is_change[measure_gap(older, recent)])
-        scores[i] = 1.0 if row.is_drift and ready[i] else 0.0
+        row["is_drift"] = int(is_change[measure_gap(older, recent)])
+        scores[i] = 1.0 if row["is_drift"] and ready[i] else 0.0

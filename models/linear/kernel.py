@@ -26,7 +26,7 @@ def predict(rows: StateArray, terms: FloatColumn, slot: int, is_scaled: bool, x:
             if is_scaled:
                 z = (x[column] - low) / gap if gap != 0.0 else 0.0
             total += terms[slot, column, WEIGHT] * z
-    return float(total + rows[slot].intercept)
+    return float(total + rows[slot]["intercept"])
 
 
 @kernel
@@ -52,16 +52,16 @@ def learn(
             if is_scaled:
                 z[column] = (x[column] - low) / gap if gap != 0.0 else 0.0
             total += terms[slot, column, WEIGHT] * z[column]
-    slope = 2.0 * (total + rows[slot].intercept - y)
+    slope = 2.0 * (total + rows[slot]["intercept"] - y)
     slope = max(min(slope, knobs[CLIP]), -knobs[CLIP])
-    intercept = rows[slot].intercept - knobs[INTERCEPT_RATE] * slope
+    intercept = rows[slot]["intercept"] - knobs[INTERCEPT_RATE] * slope
     is_sound = math.isfinite(intercept)
     for column in range(x.size):
         z[column] = terms[slot, column, WEIGHT] - knobs[RATE] * (z[column] * slope)
         is_sound &= math.isfinite(z[column])
     if is_sound:
-        rows[slot].n += 1
-        rows[slot].intercept = intercept
+        rows[slot]["n"] += 1
+        rows[slot]["intercept"] = intercept
         for column in range(x.size):
             if math.isfinite(x[column]):
                 terms[slot, column, WEIGHT] = z[column]
@@ -101,6 +101,6 @@ def forecast_learn_many(
         predicted = predict(rows, terms, slot, is_scaled, x)
         is_known = math.isfinite(y) and math.isfinite(predicted)
         expected[i] = predicted if is_known else math.nan
-        ready[i] = is_known and rows[slot].n > 0
+        ready[i] = is_known and rows[slot]["n"] > 0
         if is_learning and math.isfinite(y):
             learn(rows, terms, slot, knobs, is_scaled, x, y, z)

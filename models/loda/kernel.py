@@ -132,10 +132,10 @@ def score_learn_many(
         n_present = 0
         for c in range(x.size):
             n_present += math.isfinite(x[c])
-        n: Any = rows[slot].n
+        n: Any = rows[slot]["n"]
         scores[i] = 0.0
         ready[i] = n_present > 0 and n >= max(grace_period, 1)
-        draw = rows[slot].draw - 1
+        draw = rows[slot]["draw"] - 1
         if n_present == 0 or (draw < 0 and not is_learning):
             continue
         if draw < 0:
@@ -153,7 +153,7 @@ def score_learn_many(
             scores[i] = total / n_cuts
         # A projection that overflowed says nothing about where the sample lies: it is scored, and not learned.
         if is_learning and is_sound and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
-            rows[slot].n = n + 1
+            rows[slot]["n"] = n + 1
             for cut in range(n_cuts):
                 n_bins[slot, cut] = update_bins(bins[slot, cut], int(n_bins[slot, cut]), place[cut], z[cut])
     return slots.size

@@ -247,8 +247,8 @@ def compute_factor(ring: Ring, scratch: Scratch, x: FloatColumn, k: int) -> floa
 def learn_vector(rows: StateArray, window: FloatColumn, order: StateArray, slot: int, x: FloatColumn) -> None:
     """Put `x` (as `clean` writes it) in the place of the oldest sample and into the order of the window."""
     size = window.shape[2]
-    place = rows[slot].head
-    n = rows[slot].n
+    place = rows[slot]["head"]
+    n = rows[slot]["n"]
     points = window[slot]
     places = order[slot]
     if n == size:
@@ -265,8 +265,8 @@ def learn_vector(rows: StateArray, window: FloatColumn, order: StateArray, slot:
         for i in range(n, at, -1):
             places[i] = places[i - 1]
         places[at] = place
-    rows[slot].head = 0 if place + 1 == size else place + 1
-    rows[slot].n = n + 1
+    rows[slot]["head"] = 0 if place + 1 == size else place + 1
+    rows[slot]["n"] = n + 1
 
 
 @kernel
@@ -309,11 +309,11 @@ def score_learn_many(
     for i in range(slots.size):
         slot = slots[i]
         n_present = clean(X[i], x)
-        n = rows[slot].n
+        n = rows[slot]["n"]
         ready[i] = n_present > 0 and n >= max(grace_period, 2)
         scores[i] = 0.0
         if is_scoring and ready[i]:
-            ring = Ring(window[slot], order[slot], n, rows[slot].head)
+            ring = Ring(window[slot], order[slot], n, rows[slot]["head"])
             scores[i] = compute_factor(ring, scratch, x, k)
         if is_learning and n_present > 0 and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
             learn_vector(rows, window, order, slot, x)

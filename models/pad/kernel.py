@@ -18,26 +18,26 @@ from models.state_array import StateArray
 @kernel
 def score_error(rows: StateArray, slot: int, n_std: float, squared: float) -> float:
     """Squared error as a share of the threshold: the mean of the squared errors and `n_std` of their deviations; at most 1.0."""
-    threshold = rows[slot].mean + n_std * math.sqrt(compute_variance(rows[slot].n, rows[slot].sum_sq))
+    threshold = rows[slot]["mean"] + n_std * math.sqrt(compute_variance(rows[slot]["n"], rows[slot]["sum_sq"]))
     return 1.0 if squared >= threshold else float(squared / threshold)
 
 
 @kernel
 def remember_error(rows: StateArray, slot: int, squared: float) -> bool:
     """Take a squared error into the threshold; False = refused, because a moment would overflow."""
-    n, mean, sum_sq = add_sample(rows[slot].n, rows[slot].mean, rows[slot].sum_sq, squared)
+    n, mean, sum_sq = add_sample(rows[slot]["n"], rows[slot]["mean"], rows[slot]["sum_sq"], squared)
     if not are_finite(mean, sum_sq):
         return False
-    rows[slot].n = n
-    rows[slot].mean = mean
-    rows[slot].sum_sq = sum_sq
+    rows[slot]["n"] = n
+    rows[slot]["mean"] = mean
+    rows[slot]["sum_sq"] = sum_sq
     return True
 
 
 @kernel
 def score_value(rows: StateArray, n_std: float, warmup_period: int, two: float, y: float, predicted: float) -> float:
     """Score of one value by slot 0; 0.0 in the warm-up, without a forecast, and for a value that is not finite."""
-    if rows[0].n_learned < warmup_period or not math.isfinite(y) or math.isnan(predicted):
+    if rows[0]["n_learned"] < warmup_period or not math.isfinite(y) or math.isnan(predicted):
         return 0.0
     return score_error(rows, 0, n_std, (predicted - y) ** two)
 
@@ -45,8 +45,8 @@ def score_value(rows: StateArray, n_std: float, warmup_period: int, two: float, 
 @kernel
 def learn_error(rows: StateArray, warmup_period: int, two: float, y: float, predicted: float) -> None:
     """Take the error of one finite value into slot 0."""
-    n_learned = rows[0].n_learned
-    rows[0].n_learned = n_learned + 1
+    n_learned = rows[0]["n_learned"]
+    rows[0]["n_learned"] = n_learned + 1
     if n_learned >= warmup_period and not math.isnan(predicted):
         remember_error(rows, 0, (predicted - y) ** two)
 
@@ -84,14 +84,14 @@ def score_learn_many(
         ready[i] = False
         if not math.isfinite(values[i]):
             continue
-        n_learned = rows[slot].n_learned
-        rows[slot].n_learned = n_learned + 1
+        n_learned = rows[slot]["n_learned"]
+        rows[slot]["n_learned"] = n_learned + 1
         if math.isnan(forecasts[i]) or n_learned < warmup_period:
             continue
         squared = (forecasts[i] - values[i]) ** two
         if n_learned > 0:
             scores[i] = score_error(rows, slot, n_std, squared)
             expected[i] = forecasts[i]
-            scale[i] = math.sqrt(rows[slot].mean)
+            scale[i] = math.sqrt(rows[slot]["mean"])
             ready[i] = True
         remember_error(rows, slot, squared)

@@ -36,9 +36,9 @@ def update_many(
         ready[i] = False
         if not math.isfinite(x):
             continue
-        n, mean, rise, fall = row.n, row.mean, row.rise, row.fall
-        least_rise, greatest_fall = row.least_rise, row.greatest_fall
-        if row.is_drift or n == 0.0:
+        n, mean, rise, fall = row["n"], row["mean"], row["rise"], row["fall"]
+        least_rise, greatest_fall = row["least_rise"], row["greatest_fall"]
+        if row["is_drift"] or n == 0.0:
             n, mean, rise, fall = 0.0, 0.0, 0.0, 0.0
             least_rise, greatest_fall = math.inf, -1.0
         n += 1.0
@@ -50,12 +50,12 @@ def update_many(
             continue
         least_rise = min(least_rise, rise)
         greatest_fall = max(greatest_fall, fall)
-        row.is_drift = n >= knobs[MIN_INSTANCES] and (
+        row["is_drift"] = n >= knobs[MIN_INSTANCES] and (
             (knobs[UP] > 0.0 and rise - least_rise > knobs[THRESHOLD])
             or (knobs[DOWN] > 0.0 and greatest_fall - fall > knobs[THRESHOLD])
         )
-        ready[i] = row.is_warm
-        row.is_warm |= n + 1.0 >= knobs[MIN_INSTANCES]
-        row.n, row.mean, row.rise, row.fall = n, mean, rise, fall
-        row.least_rise, row.greatest_fall = least_rise, greatest_fall
-        scores[i] = 1.0 if row.is_drift and ready[i] else 0.0
+        ready[i] = row["is_warm"]
+        row["is_warm"] |= n + 1.0 >= knobs[MIN_INSTANCES]
+        row["n"], row["mean"], row["rise"], row["fall"] = n, mean, rise, fall
+        row["least_rise"], row["greatest_fall"] = least_rise, greatest_fall
+        scores[i] = 1.0 if row["is_drift"] and ready[i] else 0.0

@@ -41,28 +41,28 @@ def collect_lags(row: Row, lags: FloatColumn, errors: FloatColumn, orders: IntCo
     n = 0
     feature = 0
     for lag in range(orders[P]):
-        if lag < row.n_lags:
-            x[n] = get_lag(lags, row.lag_head, lag)
+        if lag < row["n_lags"]:
+            x[n] = get_lag(lags, row["lag_head"], lag)
             columns[n] = feature + lag
             n += 1
     feature += orders[P]
     for season in range(orders[SP]):
         lag = orders[M] * (season + 1) - 1
-        if lag < row.n_lags:
-            x[n] = get_lag(lags, row.lag_head, lag)
+        if lag < row["n_lags"]:
+            x[n] = get_lag(lags, row["lag_head"], lag)
             columns[n] = feature + season
             n += 1
     feature += orders[SP]
     for lag in range(orders[Q]):
-        if lag < row.n_errors:
-            x[n] = get_lag(errors, row.error_head, lag)
+        if lag < row["n_errors"]:
+            x[n] = get_lag(errors, row["error_head"], lag)
             columns[n] = feature + lag
             n += 1
     feature += orders[Q]
     for season in range(orders[SQ]):
         lag = orders[M] * (season + 1) - 1
-        if lag < row.n_errors:
-            x[n] = get_lag(errors, row.error_head, lag)
+        if lag < row["n_errors"]:
+            x[n] = get_lag(errors, row["error_head"], lag)
             columns[n] = feature + season
             n += 1
     return n
@@ -77,7 +77,7 @@ def predict(row: Row, terms: FloatColumn, knobs: FloatColumn, n: int, x: FloatCo
         variance = term[VARIANCE]
         z = (x[j] - term[MEAN]) / variance ** knobs[HALF] if variance != 0.0 else 0.0
         total += term[WEIGHT] * z
-    return float(total + row.intercept)
+    return float(total + row["intercept"])
 
 
 @kernel
@@ -86,9 +86,9 @@ def undo_differences(row: Row, values: FloatColumn, shifts: IntColumn, factors: 
     total = difference
     for j in range(shifts.size):
         if shifts[j] > 0:
-            if shifts[j] > row.n_values:
+            if shifts[j] > row["n_values"]:
                 break
-            total -= factors[j] * get_lag(values, row.value_head, shifts[j] - 1)
+            total -= factors[j] * get_lag(values, row["value_head"], shifts[j] - 1)
     return total
 
 
@@ -98,7 +98,7 @@ def take_difference(row: Row, values: FloatColumn, shifts: IntColumn, factors: F
     total = 0.0
     for j in range(shifts.size):
         if shifts[j] > 0:
-            total += factors[j] * get_lag(values, row.value_head, shifts[j] - 1)
+            total += factors[j] * get_lag(values, row["value_head"], shifts[j] - 1)
         else:
             total += y
     return total
@@ -132,16 +132,16 @@ def step_down(
         z = (x[j] - new[MEAN]) / new[VARIANCE] ** knobs[HALF] if new[VARIANCE] != 0.0 else 0.0
         total += term[WEIGHT] * z
         new[WEIGHT] = z
-    slope = 2.0 * (total + row.intercept - y)
+    slope = 2.0 * (total + row["intercept"] - y)
     slope = max(min(slope, knobs[CLIP]), -knobs[CLIP])
-    intercept = row.intercept - knobs[INTERCEPT_RATE] * slope
+    intercept = row["intercept"] - knobs[INTERCEPT_RATE] * slope
     is_sound = math.isfinite(intercept)
     for j in range(n):
         new = room[j]
         new[WEIGHT] = terms[columns[j], WEIGHT] - knobs[RATE] * (new[WEIGHT] * slope)
         is_sound &= math.isfinite(new[WEIGHT]) and math.isfinite(new[MEAN]) and math.isfinite(new[VARIANCE])
     if is_sound:
-        row.intercept = intercept
+        row["intercept"] = intercept
         for j in range(n):
             terms[columns[j]] = room[j]
     return is_sound
@@ -198,22 +198,22 @@ def forecast_learn_many(
         total = undo_differences(row, values[slot], shifts, factors, predicted)
         if math.isfinite(total):
             expected[i] = total
-            ready[i] = row.n_learned > 0
-        if row.n_values >= n_needed:
+            ready[i] = row["n_learned"] > 0
+        if row["n_values"] >= n_needed:
             difference = take_difference(row, values[slot], shifts, factors, y)
             error = difference - predicted
             if not math.isfinite(error) or not step_down(row, terms[slot], knobs, n, x, columns, difference, room):
                 continue
-            row.n_learned += 1
+            row["n_learned"] += 1
             if lags.shape[1]:
-                row.lag_head = push(lags[slot], row.lag_head, difference)
-                row.n_lags = min(row.n_lags + 1, lags.shape[1])
+                row["lag_head"] = push(lags[slot], row["lag_head"], difference)
+                row["n_lags"] = min(row["n_lags"] + 1, lags.shape[1])
             if errors.shape[1]:
-                row.error_head = push(errors[slot], row.error_head, error)
-                row.n_errors = min(row.n_errors + 1, errors.shape[1])
+                row["error_head"] = push(errors[slot], row["error_head"], error)
+                row["n_errors"] = min(row["n_errors"] + 1, errors.shape[1])
         if n_needed:
-            row.value_head = push(values[slot], row.value_head, y)
-            row.n_values = min(row.n_values + 1, n_needed)
+            row["value_head"] = push(values[slot], row["value_head"], y)
+            row["n_values"] = min(row["n_values"] + 1, n_needed)
 
 
 @kernel
@@ -247,11 +247,11 @@ def forecast_path(
         difference = predict(here, terms, knobs, n, x, columns)
         path[step] = undo_differences(here, values, shifts, factors, difference)
         if lags.size:
-            here.lag_head = push(lags, here.lag_head, difference)
-            here.n_lags = min(here.n_lags + 1, lags.size)
+            here["lag_head"] = push(lags, here["lag_head"], difference)
+            here["n_lags"] = min(here["n_lags"] + 1, lags.size)
         if errors.size:
-            here.error_head = push(errors, here.error_head, 0.0)
-            here.n_errors = min(here.n_errors + 1, errors.size)
+            here["error_head"] = push(errors, here["error_head"], 0.0)
+            here["n_errors"] = min(here["n_errors"] + 1, errors.size)
         if values.size:
-            here.value_head = push(values, here.value_head, path[step])
-            here.n_values = min(here.n_values + 1, values.size)
+            here["value_head"] = push(values, here["value_head"], path[step])
+            here["n_values"] = min(here["n_values"] + 1, values.size)
