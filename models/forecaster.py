@@ -31,6 +31,14 @@ class Forecaster(ColumnarEstimator):
         `ready` tells which forecasts rest on at least one sample learned.
         """
 
+    @abstractmethod
+    def forecast(self, horizon: int, slot: int = 0) -> list[float]:
+        """Values expected 1 .. `horizon` samples ahead; NaN where there is no forecast."""
+
+    def forecast_next(self) -> float:
+        """Value expected next in slot 0; NaN where there is no forecast."""
+        return self.forecast(1)[0]
+
     def get_target(self, X: FloatColumn) -> FloatColumn:
         """The column of `X` that is forecast, (B,) float64."""
         return X if X.ndim == 1 else X[:, 0]

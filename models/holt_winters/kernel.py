@@ -28,6 +28,14 @@ def forecast(rows: StateArray, seasons: FloatColumn, slot: int, seasonality: int
 
 
 @kernel
+def forecast_next(rows: StateArray, seasons: FloatColumn, seasonality: int, is_product: bool) -> float:
+    """Value expected next in slot 0; NaN before the series has started."""
+    if rows[0]["n_first"] < seasons.shape[1]:
+        return math.nan
+    return forecast(rows, seasons, 0, seasonality, is_product, 1)
+
+
+@kernel
 def learn(
     rows: StateArray, seasons: FloatColumn, slot: int, knobs: FloatColumn, seasonality: int, is_product: bool, y: float
 ) -> bool:

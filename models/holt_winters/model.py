@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn
+from models.bound import find_entry
 from models.columnar import Batch, UnivariateEstimator
 from models.errors import ParameterError
 from models.forecaster import Forecaster
@@ -103,6 +105,8 @@ class HoltWinters(Forecaster, UnivariateEstimator):
 
     def _bind(self) -> None:
         self._rows, self._seasons = self._state.values()
+        self._learn_y: Callable[[float], bool] | None = None
+        self._forecast_next: Callable[[], float] | None = None
 
     def forecast_learn(self, batch: Batch, expected: FloatColumn, ready: BoolColumn) -> None:
         """See `Forecaster.forecast_learn`."""
@@ -145,18 +149,29 @@ class HoltWinters(Forecaster, UnivariateEstimator):
 
     def forecast(self, horizon: int, slot: int = 0) -> list[float]:
         """Values expected 1 .. `horizon` samples ahead; NaN before the series has started."""
+        if horizon == 1 and slot == 0:
+            return [self.forecast_next()]
         if slot >= self._n_slots or not self._is_ready(slot):
             return [math.nan] * horizon
-        if horizon == 1:
-            return [kernel.forecast(self._rows, self._seasons, slot, self._seasonality, self._is_product, 1)]
         return [
             kernel.forecast(self._rows, self._seasons, slot, self._seasonality, self._is_product, step)
             for step in range(1, horizon + 1)
         ]
 
     def _learn_value(self, y: float) -> None:
-        if kernel.learn_value(self._rows, self._seasons, self._knobs, self._seasonality, self._is_product, y * 1.0):
+        if self._learn_y is None:
+            arguments = (self._rows, self._seasons, self._knobs, self._seasonality, self._is_product)
+            self._learn_y = partial(find_entry(kernel.learn_value, *arguments, 1.0), *arguments)
+        if self._learn_y(y):
             self._start_series(0)
+
+    def forecast_next(self) -> float:
+        """See `Forecaster.forecast_next`."""
+        if self._forecast_next is None:
+            self.reserve(1)
+            arguments = (self._rows, self._seasons, self._seasonality, self._is_product)
+            self._forecast_next = partial(find_entry(kernel.forecast_next, *arguments), *arguments)
+        return self._forecast_next()
 
     def _score_value(self, y: float) -> float:
         error = abs(y - self.forecast(1)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -126,6 +127,10 @@ class LinearRegression(Forecaster):
 
     def _run(self, slots: IntColumn, X: FloatColumn, expected: FloatColumn, ready: BoolColumn, *, learn: bool) -> None:
         kernel.forecast_learn_many(self._rows, self._terms, self._knobs, self._is_scaled, learn, slots, X, expected, ready)
+
+    def forecast(self, horizon: int, slot: int = 0) -> list[float]:  # noqa: ARG002 - the same for every series
+        """NaN: what comes next depends on regressors not yet known."""
+        return [math.nan] * horizon
 
     def learn_one(self, x: Mapping[str, float], y: float) -> None:
         """Learn in slot 0 that `y` goes with the regressors `x`; without configured names the first dict fixes them."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
+from models.bound import find_entry
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, SnapshotError
 from models.forecaster import Forecaster
@@ -91,6 +93,8 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         assert isinstance(built, Forecaster)
         self._forecaster = built
         self._ask: Any = built
+        self._score_error: Callable[[float, float], float] | None = None
+        self._learn_error: Callable[[float, float], None] | None = None
         self._parameters["forecaster"] = {"model": chosen["model"], "parameters": dict(built.parameters)}
         self.n_features = built.n_features
         self._n_std: float = self._parameters["n_std"]
@@ -111,22 +115,29 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
     def _predict(self, x: Mapping[str, float] | None) -> float:
         if isinstance(self._forecaster, LinearRegression):
             return self._forecaster.predict_one(x or {})
-        return float(self._ask.forecast(1)[0])
+        return self._forecaster.forecast_next()
 
     def score_one(self, x: Any, y: float | None = None) -> float:
         """Score `y` in slot 0 (with the regressors `x` for a regression), as river does; the state is not changed."""
-        self.reserve(1)
         value = float(x if y is None else y)
         predicted = self._predict(x if y is not None else None)
-        return kernel.score_value(self._rows, self._n_std, self._warmup_period, 2.0, value, predicted)
+        if self._score_error is None:
+            self.reserve(1)
+            arguments = (self._rows, self._n_std, self._warmup_period, 2.0)
+            self._score_error = partial(find_entry(kernel.score_value, *arguments, value, predicted), *arguments)
+        return self._score_error(value, predicted)
 
     def learn_one(self, x: Any, y: float | None = None) -> None:
         """Learn `y` in slot 0 (with the regressors `x` for a regression): its error first, then the sample."""
-        self.reserve(1)
         value = float(x if y is None else y)
         if not math.isfinite(value):
             return
-        kernel.learn_error(self._rows, self._warmup_period, 2.0, value, self._predict(x if y is not None else None))
+        predicted = self._predict(x if y is not None else None)
+        if self._learn_error is None:
+            self.reserve(1)
+            arguments = (self._rows, self._warmup_period, 2.0)
+            self._learn_error = partial(find_entry(kernel.learn_error, *arguments, value, predicted), *arguments)
+        self._learn_error(value, predicted)
         if y is None:
             self._ask.learn_one(value)
         else:
@@ -140,6 +151,8 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
 
     def _bind(self) -> None:
         self._rows = self._state["rows"]
+        self._score_error = None
+        self._learn_error = None
 
     @property
     def slot_nbytes(self) -> int:
