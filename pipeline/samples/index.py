@@ -1,0 +1,239 @@
+"""The series index of one partition: series key → slot, by exact equality of labels."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.codecs.base import SeriesKey
+from pipeline.errors import RecordError, StateError
+from pipeline.samples.labels import LabelSet
+
+__all__ = ["BAD_LABELS", "REFUSED", "SeriesIndex"]
+
+REFUSED = -1
+"""In place of a slot: the ceiling of live series is reached."""
+
+BAD_LABELS = -2
+"""In place of a slot: the labels cannot be used; `SeriesIndex.error_of` says why."""
+
+MAX_SPELLINGS = 8
+MAX_CACHED_KEY_BYTES = 8_192
+_UNKNOWN = -3
+
+LabelsOf = Callable[[SeriesKey], Mapping[str, str]]
+
+
+class SeriesIndex:
+    """Gives each series a slot: the lowest that is free, in order of first appearance.
+
+    A key that was seen before costs one dict lookup.  An unseen one is parsed into its `LabelSet`, so that two spellings of one
+    label set share a slot; up to 8 spellings of a series are remembered, none longer than 8 KiB.
+
+    Parameters
+    ----------
+    max_series : int
+        Ceiling of live series.
+    default_labels : mapping of str to str, optional
+        Labels given to every series that lacks them.
+
+    Notes
+    -----
+    Memory per series: about 1 kB for a handful of labels, plus its raw spellings.
+
+    Examples
+    --------
+    >>> index = SeriesIndex(2, {"region": "eu"})
+    >>> def labels_of(key):
+    ...     return {"__name__": key.strip()}
+    >>> index.slots_for(["cpu", " cpu", "mem", "disk", ""], labels_of).tolist()
+    [0, 0, 1, -1, -2]
+    >>> str(index.label_set(1)), index.error_of("").code
+    ('mem{region="eu"}', 'LABELS_NO_NAME')
+    >>> index.evict([0])
+    >>> index.slots_for(["disk"], labels_of).tolist()
+    [0]
+    """
+
+    def __init__(self, max_series: int, default_labels: Mapping[str, str] | None = None) -> None:
+        self._max_series = max_series
+        self._default_labels = dict(default_labels or {})
+        self._slot_by_key: dict[SeriesKey, int] = {}
+        self._slot_by_labels: dict[LabelSet, int] = {}
+        self._label_sets: list[LabelSet | None] = []
+        self._keys_by_slot: list[list[SeriesKey]] = []
+        self._free: list[int] = []
+        self._errors: dict[SeriesKey, RecordError] = {}
+
+    @property
+    def n_live(self) -> int:
+        """Series that have a slot."""
+        return len(self._slot_by_labels)
+
+    @property
+    def n_slots(self) -> int:
+        """Slots ever given out: what per-slot columns must have rows for."""
+        return len(self._label_sets)
+
+    def slots_for(self, keys: Sequence[SeriesKey], labels_of: LabelsOf) -> npt.NDArray[np.int64]:
+        """Slots of series keys; series not met before get one, in order.
+
+        Parameters
+        ----------
+        keys : sequence of M
+            Series keys.
+        labels_of : callable
+            Series key → labels with ``__name__``; raises RecordError for labels that cannot be used.
+
+        Returns
+        -------
+        (M,) int64
+            Slots, `REFUSED` or `BAD_LABELS`.
+        """
+        self._errors = {}
+        slots = np.fromiter(map(self._slot_by_key.get, keys, repeat(_UNKNOWN)), dtype=np.int64, count=len(keys))
+        refused: set[SeriesKey] = set()
+        for i in np.flatnonzero(slots == _UNKNOWN).tolist():
+            key = keys[i]
+            # Known by now: an earlier one of this batch.
+            slot = self._slot_by_key.get(key, _UNKNOWN)
+            if slot == _UNKNOWN and key in self._errors:
+                slot = BAD_LABELS
+            elif slot == _UNKNOWN and key in refused:
+                slot = REFUSED
+            elif slot == _UNKNOWN:
+                slot = self._resolve(key, labels_of)
+                if slot == REFUSED:
+                    refused.add(key)
+            slots[i] = slot
+        return slots
+
+    def error_of(self, key: SeriesKey) -> RecordError:
+        """Why a key of the last `slots_for` has no usable labels.
+
+        Raises
+        ------
+        KeyError
+            It was not `BAD_LABELS` there.
+        """
+        return self._errors[key]
+
+    def label_set(self, slot: int) -> LabelSet:
+        """Labels of a live slot.
+
+        Raises
+        ------
+        KeyError
+            The slot is free or was never given out.
+        """
+        label_set = self._label_sets[slot] if 0 <= slot < len(self._label_sets) else None
+        if label_set is None:
+            raise KeyError(slot)
+        return label_set
+
+    def find(self, label_set: LabelSet) -> int | None:
+        """Slot of a label set; None when it has none."""
+        return self._slot_by_labels.get(label_set)
+
+    def __iter__(self) -> Iterator[tuple[int, LabelSet]]:
+        """Live slots and their label sets, in order of slots."""
+        return ((slot, labels) for slot, labels in enumerate(self._label_sets) if labels is not None)
+
+    def evict(self, slots: Sequence[int] | npt.NDArray[np.int64]) -> None:
+        """Forget series; their slots are free for others.
+
+        Raises
+        ------
+        KeyError
+            A slot is not live; those before it in `slots` are forgotten.
+        """
+        for slot in map(int, slots):
+            del self._slot_by_labels[self.label_set(slot)]
+            for key in self._keys_by_slot[slot]:
+                del self._slot_by_key[key]
+            self._keys_by_slot[slot] = []
+            self._label_sets[slot] = None
+            heapq.heappush(self._free, slot)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain lists: live slots with their label pairs, in order of slots, and how many slots were ever given out.
+
+        Examples
+        --------
+        >>> index = SeriesIndex(2)
+        >>> _ = index.slots_for(["cpu"], lambda key: {"__name__": key})
+        >>> index.snapshot()
+        {'n_slots': 1, 'series': [[0, [['__name__', 'cpu']]]]}
+        """
+        return {
+            "n_slots": self.n_slots,
+            "series": [[slot, [list(pair) for pair in labels.pairs]] for slot, labels in self],
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take over a snapshot in place of what is there; spellings are learned anew.
+
+        Raises
+        ------
+        StateError
+            A slot is out of range or there twice (``SERIES_INDEX``); the index is unchanged.
+        """
+        n_slots = int(snapshot["n_slots"])
+        label_sets: list[LabelSet | None] = [None] * n_slots
+        slot_by_labels: dict[LabelSet, int] = {}
+        for slot, pairs in snapshot["series"]:
+            labels = LabelSet(dict(pairs))
+            if not 0 <= slot < n_slots or label_sets[slot] is not None or labels in slot_by_labels:
+                raise StateError(
+                    f"series index: slot {slot} of {labels} is out of range or taken; expected one slot below {n_slots} "
+                    "per series; the snapshot is damaged, take an older one",
+                    code="SERIES_INDEX",
+                )
+            label_sets[slot] = labels
+            slot_by_labels[labels] = slot
+        self._label_sets = label_sets
+        self._slot_by_labels = slot_by_labels
+        self._slot_by_key = {}
+        self._keys_by_slot = [[] for _ in range(n_slots)]
+        self._free = [slot for slot, labels in enumerate(label_sets) if labels is None]
+        self._errors = {}
+
+    def _resolve(self, key: SeriesKey, labels_of: LabelsOf) -> int:
+        try:
+            given = labels_of(key)
+            labels = LabelSet({**self._default_labels, **{name: value for name, value in given.items() if value != ""}})
+        except RecordError as error:
+            self._errors[key] = error
+            return BAD_LABELS
+        slot = self._slot_by_labels.get(labels)
+        if slot is None:
+            if len(self._slot_by_labels) >= self._max_series:
+                return REFUSED
+            slot = self._open(labels)
+        self._remember_spelling(key, slot)
+        return slot
+
+    def _open(self, labels: LabelSet) -> int:
+        if self._free:
+            slot = heapq.heappop(self._free)
+            self._label_sets[slot] = labels
+        else:
+            slot = len(self._label_sets)
+            self._label_sets.append(labels)
+            self._keys_by_slot.append([])
+        self._slot_by_labels[labels] = slot
+        return slot
+
+    def _remember_spelling(self, key: SeriesKey, slot: int) -> None:
+        if isinstance(key, bytes | str) and len(key) > MAX_CACHED_KEY_BYTES:
+            return
+        keys = self._keys_by_slot[slot]
+        if len(keys) >= MAX_SPELLINGS:
+            del self._slot_by_key[keys.pop(0)]
+        keys.append(key)
+        self._slot_by_key[key] = slot
