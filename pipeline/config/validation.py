@@ -85,9 +85,7 @@ def _to_error(details: ErrorDetails, data: Any) -> _Error:
     n_skipped = 0
     parts = [part for part in details["loc"] if part != "[key]"]
     for i, part in enumerate(parts):
-        if isinstance(here, dict) and part in here:
-            here = here[part]
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+        if (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
             here = here[part]
         elif i == len(parts) - 1 and details["type"] == "missing":
             pass

@@ -103,7 +103,7 @@ def explain_point(
     Parameters
     ----------
     tail_probability, peak_tail_probability : float
-        1.0 = not calibrated yet: then the bare score is told.
+        NaN = not calibrated yet: then the bare score is told.
     duration_ns : int
         Event time since the episode began.
 
@@ -115,7 +115,7 @@ def explain_point(
     """
 
     def odds(probability: float, subject: str) -> str:
-        if probability >= 1.0:
+        if math.isnan(probability):
             return f"Its score is {format_number(score)}."
         return f"{format_odds(probability)} samples of this series is {subject}."
 
@@ -128,7 +128,7 @@ def explain_point(
     if n_anomalous == 1:
         return text + odds(tail_probability, "this unusual")
     lasting = f"It has lasted {format_duration(duration_ns)} and {_count_samples(n_anomalous)}"
-    if peak_tail_probability >= 1.0:
+    if math.isnan(peak_tail_probability):
         return f"{text}{lasting}."
     return f"{text}{lasting}; {format_odds(peak_tail_probability)} samples of this series is as unusual as the oddest of them."
 

@@ -52,7 +52,7 @@ class Judgement(NamedTuple):
     Attributes
     ----------
     tail : (B,) float64
-        Tail probability in (0, 1]; 1.0 where nothing can be said yet.
+        Tail probability in (0, 1]; NaN where nothing can be said yet.
     verdict : (B,) int8
         0 unknown, 1 normal, 2 anomalous.
     """

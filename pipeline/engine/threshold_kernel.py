@@ -113,11 +113,11 @@ def judge_many(
     value, score, expected : (B,) float64
     ready : (B,) bool
     tail : (B,) float64, written
-        1.0 where nothing can be said.
+        NaN where nothing can be said.
     judgement : (B,) int8, written
     """
     for i in range(slots.size):
-        tail[i] = 1.0
+        tail[i] = math.nan
         judgement[i] = UNKNOWN
         if not ready[i] or math.isnan(score[i]):
             continue

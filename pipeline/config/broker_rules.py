@@ -1,0 +1,94 @@
+"""What must hold for the connection to the brokers, and whether its secrets can be had."""
+
+from __future__ import annotations
+
+from pipeline.config.rules import Findings
+from pipeline.config.schema import Config
+from pipeline.config.secret import resolve_secret
+from pipeline.errors import ConfigError
+
+__all__ = ["check_broker", "check_secrets"]
+
+_SECURITY = ("broker", "security")
+_PASSWORD = (*_SECURITY, "password")
+
+
+def check_broker(config: Config, findings: Findings) -> None:
+    """Timeouts are in order, and security settings complete and of use."""
+    _check_timeouts(config, findings)
+    security = config.broker.security
+    is_sasl = security.protocol.startswith("sasl")
+    given = {"mechanism": security.mechanism, "username": security.username, "password": security.password}
+    for name, value in given.items():
+        path = (*_SECURITY, name)
+        if is_sasl and value is None:
+            findings.note(
+                path,
+                "CFG501",
+                expected=f"{name}, because the protocol is {security.protocol}",
+                found="none",
+                cure="add password: {env: KAFKA_PASSWORD} or password: {file: ...}" if name == "password" else f"add {name}",
+                among=[(*_SECURITY, "protocol")],
+            )
+        elif not is_sasl and value is not None:
+            findings.note(
+                path,
+                "CFG501",
+                expected=f"no {name}, because the protocol {security.protocol} does not authenticate",
+                found="one",
+                cure="write protocol: sasl_ssl (or sasl_plaintext), or remove it",
+                among=[(*_SECURITY, "protocol")],
+            )
+    if security.ca_file is not None and not security.protocol.endswith("ssl"):
+        findings.note(
+            (*_SECURITY, "ca_file"),
+            "CFG501",
+            expected=f"no ca_file, because the protocol {security.protocol} does not encrypt",
+            found="one",
+            cure="write protocol: ssl or sasl_ssl, or remove it",
+            among=[(*_SECURITY, "protocol")],
+        )
+    if security.password is not None:
+        given_by = [name for name in ("env", "file") if getattr(security.password, name) is not None]
+        if len(given_by) != 1:
+            findings.note(
+                _PASSWORD,
+                "CFG502",
+                expected="exactly one of env and file",
+                found="both" if given_by else "neither",
+                cure="remove one of them" if given_by else "add env: NAME_OF_A_VARIABLE or file: path/of/a/file",
+            )
+
+
+def _check_timeouts(config: Config, findings: Findings) -> None:
+    broker = config.broker
+    if not broker.heartbeat_interval_secs < broker.session_timeout_secs:
+        findings.note(
+            ("broker", "heartbeat_interval_secs"),
+            "CFG306",
+            expected=f"less than session_timeout_secs, {broker.session_timeout_secs:g}",
+            found=f"{broker.heartbeat_interval_secs:g}",
+            cure="make it a third of session_timeout_secs or less",
+            among=[("broker", "session_timeout_secs")],
+        )
+    if broker.rebalance_timeout_secs < broker.session_timeout_secs:
+        findings.note(
+            ("broker", "rebalance_timeout_secs"),
+            "CFG306",
+            expected=f"at least session_timeout_secs, {broker.session_timeout_secs:g}",
+            found=f"{broker.rebalance_timeout_secs:g}",
+            cure="raise rebalance_timeout_secs or lower session_timeout_secs",
+            among=[("broker", "session_timeout_secs")],
+        )
+
+
+def check_secrets(config: Config, findings: Findings) -> None:
+    """Secrets can be had here and now."""
+    password = config.broker.security.password
+    if password is None or (password.env is None) == (password.file is None):
+        return
+    try:
+        resolve_secret(password)
+    except ConfigError as error:
+        found, _, cure = str(error).partition("; ")
+        findings.note(_PASSWORD, "CFG503", expected="a secret that can be had", found=found, cure=cure)

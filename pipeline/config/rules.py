@@ -1,0 +1,273 @@
+"""What must hold between values: names, topics, cross-check, series, security.  Detectors and models have files of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from models.parameters import nearest_name
+from pipeline.config.report import KeyPath
+from pipeline.config.schema import Config, LocalProvider, OutputTopic, SourceTopic
+from pipeline.config.source import Document
+from pipeline.config.validation import Kept
+
+__all__ = [
+    "Findings",
+    "Rule",
+    "check_crosscheck",
+    "check_names",
+    "check_series",
+    "check_settings",
+    "check_topics",
+    "list_outputs",
+]
+
+_FORMATS_BY_KIND = {"metrics": ("metric_json",), "logs": ("log_json", "fluentd_json")}
+
+KAFKA_SETTINGS = frozenset(
+    {
+        "cleanup.policy",
+        "compression.gzip.level",
+        "compression.lz4.level",
+        "compression.type",
+        "compression.zstd.level",
+        "delete.retention.ms",
+        "file.delete.delay.ms",
+        "flush.messages",
+        "flush.ms",
+        "follower.replication.throttled.replicas",
+        "index.interval.bytes",
+        "leader.replication.throttled.replicas",
+        "local.retention.bytes",
+        "local.retention.ms",
+        "max.compaction.lag.ms",
+        "max.message.bytes",
+        "message.timestamp.after.max.ms",
+        "message.timestamp.before.max.ms",
+        "message.timestamp.type",
+        "min.cleanable.dirty.ratio",
+        "min.compaction.lag.ms",
+        "min.insync.replicas",
+        "preallocate",
+        "remote.log.copy.disable",
+        "remote.log.delete.on.disable",
+        "remote.storage.enable",
+        "retention.bytes",
+        "retention.ms",
+        "segment.bytes",
+        "segment.index.bytes",
+        "segment.jitter.ms",
+        "segment.ms",
+        "unclean.leader.election.enable",
+    }
+)
+"""Topic settings of Apache Kafka 4.3; brokers of other make may know more, so others are refused only where they look misspelt."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """Where rules note what they find.
+
+    Attributes
+    ----------
+    document : Document
+        Of the file; its problems grow.
+    kept : Kept
+        The configuration the rules look at, and what it lacks of the file.
+    """
+
+    document: Document
+    kept: Kept
+
+    def note(
+        self,
+        path: KeyPath,
+        code: str,
+        *,
+        expected: str,
+        found: str,
+        cure: str,
+        among: Sequence[KeyPath] = (),
+        of_key: bool = False,
+    ) -> None:
+        """Note a problem at a key path of the configuration.
+
+        Nothing is noted when that value, or one of those it is judged by (`among`), was left out for a problem of its own: what
+        stands in its place is a default nobody wrote.
+        """
+        if self.kept.is_touched([path, *among]):
+            return
+        self.document.report(self.kept.to_file(path), code, expected=expected, found=found, cure=cure, of_key=of_key)
+
+
+Rule = Callable[[Config, Findings], None]
+
+
+def list_outputs(config: Config) -> list[tuple[str, OutputTopic]]:
+    """Output topics with their keys."""
+    return [(key, getattr(config.outputs, key)) for key in type(config.outputs).model_fields]
+
+
+def _note_twice(findings: Findings, named: Iterable[tuple[KeyPath, str]], what: str) -> None:
+    first: dict[str, KeyPath] = {}
+    for path, name in named:
+        if name in first:
+            line = findings.document.place(findings.kept.to_file(first[name])).line
+            cure = "rename or remove one of them"
+            found = f"{name} again (first on line {line})"
+            findings.note(path, "CFG301", expected=f"every {what} once", found=found, cure=cure, among=[first[name]])
+        else:
+            first[name] = path
+
+
+def check_names(config: Config, findings: Findings) -> None:
+    """Names that must be unique are."""
+    _note_twice(findings, [(("detectors", i, "name"), one.name) for i, one in enumerate(config.detectors)], "detector name")
+    _note_twice(findings, [(("topics", i, "name"), one.name) for i, one in enumerate(config.topics)], "topic name")
+    _note_twice(
+        findings, [(("alerts", "severity", i, "name"), one.name) for i, one in enumerate(config.alerts.severity)], "rule name"
+    )
+    _note_twice(findings, [(("outputs", key, "name"), one.name) for key, one in list_outputs(config)], "output topic")
+    for path, labels in (
+        (("alerts", "incident", "group_by"), config.alerts.incident.group_by),
+        (("logs", "group_by"), config.logs.group_by),
+    ):
+        _note_twice(findings, [((*path, i), label) for i, label in enumerate(labels)], "label")
+
+
+def check_topics(config: Config, findings: Findings) -> None:
+    """Topics can be what they are for: read or written, of one kind, partitioned alike."""
+    outputs = {topic.name: key for key, topic in list_outputs(config)}
+    for i, topic in enumerate(config.topics):
+        if key := outputs.get(topic.name):
+            findings.note(
+                ("topics", i, "name"),
+                "CFG302",
+                expected="a topic that is only read",
+                found=f"{topic.name}, which outputs.{key} writes",
+                cure="rename one of the two",
+                among=[("outputs", key, "name")],
+            )
+        formats = _FORMATS_BY_KIND[topic.kind]
+        if topic.format not in formats:
+            findings.note(
+                ("topics", i, "format"),
+                "CFG303",
+                expected=f"a format of {topic.kind}: {' or '.join(formats)}",
+                found=topic.format,
+                cure=f"write one of them, or kind: {'logs' if topic.kind == 'metrics' else 'metrics'}",
+                among=[("topics", i, "kind")],
+            )
+    checked, incidents = config.outputs.checked, config.outputs.incidents
+    if checked.partitions != incidents.partitions:
+        findings.note(
+            ("outputs", "incidents", "partitions"),
+            "CFG306",
+            expected=f"{checked.partitions}, as outputs.checked has",
+            found=str(incidents.partitions),
+            cure="give both the same number of partitions: an incident's state must meet its anomalies",
+            among=[("outputs", "checked", "partitions")],
+        )
+
+
+def check_settings(config: Config, findings: Findings) -> None:
+    """Kafka settings of topics do what the topic needs."""
+    for i, source in enumerate(config.topics):
+        path: KeyPath = ("topics", i)
+        if "compact" in _policies(source):
+            _note_policy(
+                findings, path, "delete", "the samples of a series share a key: compaction would drop all but the newest"
+            )
+        if source.retention_hours is not None and "retention.ms" in source.config:
+            findings.note(
+                (*path, "config", "retention.ms"),
+                "CFG306",
+                expected="the retention once",
+                found="retention_hours and retention.ms",
+                cure="remove one of them",
+                among=[(*path, "retention_hours")],
+            )
+        _check_common(source, path, findings)
+    for key, output in list_outputs(config):
+        path = ("outputs", key)
+        if key == "incidents" and "compact" not in _policies(output):
+            _note_policy(findings, path, "compact", "open incidents must not age out, and closed ones need no history")
+        elif key != "incidents" and "compact" in _policies(output):
+            _note_policy(findings, path, "delete", "several messages share a key: compaction would drop all but the newest")
+        _check_common(output, path, findings)
+
+
+def _policies(topic: SourceTopic | OutputTopic) -> list[str]:
+    return [policy.strip() for policy in topic.config.get("cleanup.policy", "delete").split(",")]
+
+
+def _note_policy(findings: Findings, path: KeyPath, wanted: str, why: str) -> None:
+    findings.note(
+        (*path, "config", "cleanup.policy"),
+        "CFG307",
+        expected=f"the cleanup.policy {wanted}",
+        found="compact" if wanted == "delete" else "no compaction",
+        cure=f"write cleanup.policy: {wanted}; {why}",
+        among=[(*path, "config")],
+    )
+
+
+def _check_common(topic: SourceTopic | OutputTopic, path: KeyPath, findings: Findings) -> None:
+    for name, value in topic.config.items():
+        here = (*path, "config", name)
+        if name not in KAFKA_SETTINGS and (near := nearest_name(name, KAFKA_SETTINGS)) and _is_misspelt(name, near):
+            findings.note(here, "CFG307", expected="a Kafka topic setting", found=name, cure=f"did you mean {near}?", of_key=True)
+        if name == "min.insync.replicas" and value.isdigit() and int(value) > topic.replication_factor:
+            findings.note(
+                here,
+                "CFG306",
+                expected=f"at most {topic.replication_factor}, the replication_factor",
+                found=value,
+                cure="raise replication_factor or lower min.insync.replicas: nothing could be written",
+                among=[(*path, "replication_factor")],
+            )
+
+
+def _is_misspelt(name: str, near: str) -> bool:
+    import difflib
+
+    return difflib.SequenceMatcher(None, name.replace("_", "."), near).ratio() > 0.85
+
+
+def check_crosscheck(config: Config, findings: Findings) -> None:
+    """The cross-check's cuts are in order."""
+    provider = config.crosscheck.provider
+    if isinstance(provider, LocalProvider) and not provider.confirm_tail < provider.refute_tail:
+        path = ("crosscheck", "provider")
+        findings.note(
+            (*path, "confirm_tail"),
+            "CFG306",
+            expected=f"less than refute_tail, {provider.refute_tail:g}",
+            found=f"{provider.confirm_tail:g}",
+            cure="lower confirm_tail or raise refute_tail; between the two the verdict is unknown",
+            among=[(*path, "refute_tail")],
+        )
+
+
+def check_series(config: Config, findings: Findings) -> None:
+    """A series is not forgotten before its silence can be told."""
+    series = config.series
+    if series.evict_after_secs <= series.silence_min_secs:
+        findings.note(
+            ("series", "evict_after_secs"),
+            "CFG306",
+            expected=f"more than silence_min_secs, {series.silence_min_secs:g}",
+            found=f"{series.evict_after_secs:g}",
+            cure="raise evict_after_secs: a series that is forgotten cannot be missed",
+            among=[("series", "silence_min_secs")],
+        )
+    provider = config.crosscheck.provider
+    if isinstance(provider, LocalProvider) and provider.min_samples > series.context_samples:
+        findings.note(
+            ("crosscheck", "provider", "min_samples"),
+            "CFG306",
+            expected=f"at most series.context_samples, {series.context_samples}",
+            found=str(provider.min_samples),
+            cure="lower min_samples or raise series.context_samples: every verdict would be unknown",
+            among=[("series", "context_samples")],
+        )

@@ -1,0 +1,206 @@
+"""From what a detector found to the anomaly that is published."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.state_array import Row
+from pipeline.config.schema import DetectorSettings
+from pipeline.engine.anomaly import Anomaly, AnomalyKind, AnomalyPhase, anomaly_id
+from pipeline.engine.band import Band, measure_band
+from pipeline.engine.detector import Detector, Findings
+from pipeline.engine.episode import PHASES
+from pipeline.engine.explanation import explain_eviction, explain_point
+from pipeline.samples.labels import LabelSet
+
+__all__ = ["Context", "Place", "Reporter"]
+
+NO_MODEL = "none"
+"""Model of anomalies that no model has to do with."""
+
+_NO_BAND = Band(math.nan, math.nan, math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The recent samples of a series, oldest first."""
+
+    event_time_ns: tuple[int, ...] = ()
+    value: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the log, and when by event time, something was found."""
+
+    offset: int
+    position: int
+    event_time_ns: int
+
+
+class Reporter:
+    """Builds the anomalies of one partition.
+
+    Parameters
+    ----------
+    topic, partition
+        Of the lane.
+    config_hash : str
+        Hash of the effective configuration.
+    """
+
+    def __init__(self, topic: str, partition: int, config_hash: str) -> None:
+        self._topic = topic
+        self._partition = partition
+        self._config_hash = config_hash
+
+    def identify(self, offset: int, position: int, detector: str, kind: AnomalyKind, series: LabelSet) -> str:
+        """Id of the anomaly of that kind that the detector raised there."""
+        return anomaly_id(self._topic, self._partition, offset, position, detector, kind, series.fingerprint)
+
+    def report_point(self, detector: Detector, findings: Findings, ordinal: int, series: LabelSet, context: Context) -> Anomaly:
+        """The anomaly of the `ordinal`-th event of `findings`."""
+        events = findings.events
+        i = int(events.index[ordinal])
+        phase = PHASES[int(events.phase[ordinal])]
+        facts = events.facts[ordinal]
+        columns, scores = findings.columns, findings.scores
+        place = Place(int(columns.offset[i]), int(columns.position[i]), int(columns.event_time_ns[i]))
+        value, expected, scale = float(columns.value[i]), float(scores.expected[i]), float(scores.scale[i])
+        band = measure_band(expected, scale, detector.threshold.band_tail)
+        score, tail, peak = float(scores.score[i]), float(findings.judgement.tail[i]), float(facts["peak_tail"])
+        n_anomalous, started_ns = int(facts["n_anomalous"]), int(facts["started_ns"])
+        duration_ns = max(place.event_time_ns - started_ns, 0)
+        is_scaled = math.isfinite(expected) and scale > 0.0
+        return self._build(
+            "point",
+            phase,
+            place,
+            detector.settings,
+            series,
+            model=detector.estimator.name,
+            episode_id=self._episode_id(facts, detector.settings, series),
+            started_ns=started_ns,
+            value=value,
+            band=band,
+            score=score,
+            tail_probability=tail,
+            peak_tail_probability=peak,
+            n_anomalous=n_anomalous,
+            contributors=(("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", score),),
+            context=context,
+            explanation=explain_point(phase, series, value, band, score, tail, peak, n_anomalous, duration_ns),
+        )
+
+    def report_point_evicted(
+        self, detector: Detector, facts: Row, place: Place, series: LabelSet, context: Context, idle_ns: int
+    ) -> Anomaly:
+        """The end of an episode whose series is forgotten."""
+        return self._build(
+            "point",
+            "cleared",
+            place,
+            detector.settings,
+            series,
+            model=detector.estimator.name,
+            episode_id=self._episode_id(facts, detector.settings, series),
+            started_ns=int(facts["started_ns"]),
+            peak_tail_probability=float(facts["peak_tail"]),
+            n_anomalous=int(facts["n_anomalous"]),
+            context=context,
+            explanation=explain_eviction(series, idle_ns),
+        )
+
+    def report_event(
+        self,
+        kind: AnomalyKind,
+        phase: AnomalyPhase,
+        place: Place,
+        detector: DetectorSettings,
+        series: LabelSet,
+        *,
+        episode_id: str,
+        started_ns: int,
+        explanation: str,
+        n_anomalous: int = 1,
+        context: Context = Context(),
+        contributors: Sequence[tuple[str, float]] = (),
+        example: str = "",
+    ) -> Anomaly:
+        """An anomaly that no model has to do with: silence, a new log template."""
+        return self._build(
+            kind,
+            phase,
+            place,
+            detector,
+            series,
+            model=NO_MODEL,
+            episode_id=episode_id,
+            started_ns=started_ns,
+            n_anomalous=n_anomalous,
+            context=context,
+            contributors=tuple(contributors),
+            explanation=explanation,
+            example=example,
+        )
+
+    def _episode_id(self, facts: Row, settings: DetectorSettings, series: LabelSet) -> str:
+        return self.identify(int(facts["open_offset"]), int(facts["open_position"]), settings.name, "point", series)
+
+    def _build(
+        self,
+        kind: AnomalyKind,
+        phase: AnomalyPhase,
+        place: Place,
+        settings: DetectorSettings,
+        series: LabelSet,
+        *,
+        model: str,
+        episode_id: str,
+        started_ns: int,
+        explanation: str,
+        context: Context,
+        n_anomalous: int,
+        value: float = math.nan,
+        band: Band = _NO_BAND,
+        score: float = math.nan,
+        tail_probability: float = math.nan,
+        peak_tail_probability: float = math.nan,
+        contributors: tuple[tuple[str, float], ...] = (),
+        example: str = "",
+    ) -> Anomaly:
+        # The opening of an episode gives it its id; everything later stands elsewhere in the log, so its id is another.
+        own_id = self.identify(place.offset, place.position, settings.name, kind, series)
+        return Anomaly(
+            id=episode_id if phase == "opened" else own_id,
+            kind=kind,
+            phase=phase,
+            episode_id=episode_id,
+            topic=self._topic,
+            partition=self._partition,
+            offset=place.offset,
+            position=place.position,
+            event_time_ns=place.event_time_ns,
+            started_ns=started_ns,
+            series=series,
+            detector=settings.name,
+            category=settings.category,
+            model=model,
+            value=value,
+            expected=band.expected,
+            lower=band.lower,
+            upper=band.upper,
+            score=score,
+            tail_probability=tail_probability,
+            peak_tail_probability=peak_tail_probability,
+            n_anomalous=n_anomalous,
+            config_hash=self._config_hash,
+            contributors=contributors,
+            context_time_ns=context.event_time_ns,
+            context_value=context.value,
+            explanation=explanation,
+            runbook=settings.runbook,
+            example=example,
+        )

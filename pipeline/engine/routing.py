@@ -1,0 +1,137 @@
+"""Routing: which detectors a series goes to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from models.base import IntColumn
+from pipeline.config.matching import matches
+from pipeline.config.schema import DetectorSettings
+from pipeline.engine.detector import Columns, Detector, Findings
+from pipeline.samples.labels import LabelSet
+
+__all__ = ["Detectors", "choose_detectors"]
+
+
+def choose_detectors(settings: Sequence[DetectorSettings], topic: str, series: LabelSet) -> list[int]:
+    """Ordinals of the detectors that score a series: the first that fits, and those before it that only join in.
+
+    Parameters
+    ----------
+    settings : sequence of DetectorSettings
+        In the order of ``topics.yaml``.
+    topic : str
+        Source topic.
+    series : LabelSet
+        The series.
+
+    Examples
+    --------
+    >>> from pipeline.config.schema import Match
+    >>> cpu, spare, rest = (
+    ...     DetectorSettings(name="cpu", match=Match(name="cpu")),
+    ...     DetectorSettings(name="spare", also=True),
+    ...     DetectorSettings(name="rest"),
+    ... )
+    >>> choose_detectors([cpu, spare, rest], "metrics", LabelSet({"__name__": "cpu"}))
+    [0]
+    >>> choose_detectors([cpu, spare, rest], "metrics", LabelSet({"__name__": "disk"}))
+    [1, 2]
+    """
+    chosen = []
+    labels = series.to_dict()
+    for ordinal, one in enumerate(settings):
+        if matches(one.match, topic, labels):
+            chosen.append(ordinal)
+            if not one.also:
+                break
+    return chosen
+
+
+class Detectors:
+    """The detectors of one lane and the series they share.
+
+    Parameters
+    ----------
+    settings : sequence of DetectorSettings
+        In the order of ``topics.yaml``.
+    topic : str
+        Source topic of the lane.
+    """
+
+    def __init__(self, settings: Sequence[DetectorSettings], topic: str) -> None:
+        self._settings = tuple(settings)
+        self._topic = topic
+        self._detectors = [Detector(one, ordinal) for ordinal, one in enumerate(settings)]
+        self._is_routed = np.zeros(0, dtype=np.bool_)
+        self._is_scored = np.zeros(0, dtype=np.bool_)
+
+    def __iter__(self) -> Iterator[Detector]:
+        return iter(self._detectors)
+
+    def __getitem__(self, ordinal: int) -> Detector:
+        return self._detectors[ordinal]
+
+    @property
+    def model_hash(self) -> str:
+        """Hash of every model with its parameters: 16 hex digits, the same in every process."""
+        models = [[one.settings.name, one.estimator.name, dict(one.estimator.parameters)] for one in self._detectors]
+        return hashlib.blake2b(orjson.dumps(models, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+
+    def find_unrouted(self, slots: IntColumn) -> list[int]:
+        """Slots whose series have not been routed yet, each once, in order of appearance."""
+        if slots.size and int(slots.max()) >= self._is_routed.size:
+            self._reserve(int(slots.max()) + 1)
+        unrouted = slots[~self._is_routed[slots]]
+        return list(dict.fromkeys(unrouted.tolist())) if unrouted.size else []
+
+    def route(self, slot: int, series: LabelSet) -> None:
+        """Give the new series in `slot` to its detectors."""
+        chosen = choose_detectors(self._settings, self._topic, series)
+        for ordinal in chosen:
+            self._detectors[ordinal].add(slot)
+        self._is_routed[slot] = True
+        self._is_scored[slot] = bool(chosen)
+
+    def remove(self, slot: int) -> None:
+        """Forget the series in `slot` everywhere."""
+        for detector in self._detectors:
+            detector.remove(slot)
+        self._is_routed[slot] = False
+        self._is_scored[slot] = False
+
+    def detectors_of(self, slot: int) -> list[Detector]:
+        """Detectors that score the series in `slot`, in order."""
+        return [detector for detector in self._detectors if detector.row_of(slot) >= 0]
+
+    def absence_detector_of(self, slot: int) -> Detector | None:
+        """The first of them that reports silence; None = none does."""
+        return next((detector for detector in self.detectors_of(slot) if detector.settings.absence), None)
+
+    def are_scored(self, slots: IntColumn) -> npt.NDArray[np.bool_]:
+        """Which of `slots` (routed) have a detector: (B,) bool."""
+        return self._is_scored[slots]
+
+    def score(self, columns: Columns) -> list[tuple[Detector, Findings]]:
+        """Let every detector look at the samples of its series; those without any are left out."""
+        found = []
+        for detector in self._detectors:
+            findings = detector.score(columns)
+            if findings is not None:
+                found.append((detector, findings))
+        return found
+
+    def _reserve(self, n_slots: int) -> None:
+        capacity = max(n_slots, 2 * self._is_routed.size, 64)
+        for name in ("_is_routed", "_is_scored"):
+            grown = np.zeros(capacity, dtype=np.bool_)
+            old = getattr(self, name)
+            grown[: old.size] = old
+            setattr(self, name, grown)
+        for detector in self._detectors:
+            detector.reserve_slots(capacity)
