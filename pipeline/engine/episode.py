@@ -78,7 +78,8 @@ class Episodes:
     >>> episodes = Episodes(EpisodeSettings(clear_after_samples=1), "both")
     >>> episodes.reserve(1)
     >>> zeros = np.zeros(3, dtype=np.int64)
-    >>> events = episodes.follow(zeros, np.array([2, 2, 1], dtype=np.int8), zeros, zeros, zeros, np.zeros(3), Scores.empty(3), np.ones(3))
+    >>> verdicts = np.array([2, 2, 1], dtype=np.int8)
+    >>> events = episodes.follow(zeros, verdicts, zeros, zeros, zeros, np.zeros(3), Scores.empty(3), np.ones(3))
     >>> [PHASES[phase] for phase in events.phase], events.n_folded
     (['opened', 'cleared'], 1)
     """

@@ -9,9 +9,10 @@ approximation; the share that does exceed it is measured, so an imperfect level 
     p = rate * (1 + shape * (x - level) / scale) ** (-1 / shape)      shape = 0.2 + 1 / (k + 2),  scale = 0.8 * mean excess
 
 with k excesses seen.  The first part of the shape is a standing doubt: heavier than exponential, so that series with outliers of
-their own do not raise one alarm for each; the second is what the evidence allows: an exponential tail whose mean is known from k excesses
-predicts a Pareto tail with shape 1 / k, so that early on only the grossly unlikely is called unlikely.  What is learned is clipped at
-ten mean excesses, and a sample below the cut counts a tenth: anomalies do not blunt the threshold, a lasting change does in the end.
+their own do not raise one alarm for each; the second is what the evidence allows: an exponential tail whose mean is known from k
+excesses predicts a Pareto tail with shape 1 / k, so that early on only the grossly unlikely is called unlikely.  What is learned is
+clipped at ten mean excesses, and a sample below the cut counts a tenth: anomalies do not blunt the threshold, a lasting change does in
+the end.
 
 For models whose score is one minus a nominal tail probability, x is minus the decimal logarithm of that probability, and the larger of
 the nominal and the estimated tail counts.  A model that declares ``is_calibrated`` is taken at its word: p = 1 - score.
