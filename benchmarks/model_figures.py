@@ -17,6 +17,7 @@ DAY, WEEK = 24, 168
 _GAUSSIAN = {"model": "gaussian_scorer", "parameters": {"window_size": WEEK, "grace_period": DAY}}
 _SEASONAL = {"alpha": 0.3, "beta": 0.01, "gamma": 0.1, "seasonality": DAY}
 FIGURE_PARAMETERS: dict[str, dict[str, Any]] = {
+    "default": {},
     "adwin": {"delta": 0.01, "clock": 1},
     "ew_scorer": {"fading_factor": 0.1},
     "gaussian_scorer": {"window_size": WEEK, "grace_period": DAY},

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import ShapeError
+
 __all__ = ["BoolColumn", "Estimator", "FloatColumn", "IntColumn", "ScoreKind", "Scores", "Snapshot"]
 
 FloatColumn = npt.NDArray[np.float64]
@@ -63,10 +65,13 @@ class Estimator(ABC):
         ``probability``: the score is one minus a nominal tail probability, in [0, 1].  ``raw``: only its order means something.
     n_features : int
         Columns of `X` in the batch call.  1 for univariate models.
+    part_names : tuple of str
+        What a score is made of, in the order of the columns of `score_learn_parts`; empty = the model does not tell.
     """
 
     name: ClassVar[str]
     score_kind: ClassVar[ScoreKind] = "raw"
+    part_names: ClassVar[tuple[str, ...]] = ()
     n_features: int = 1
 
     @property
@@ -109,6 +114,41 @@ class Estimator(ABC):
         ShapeError
             The columns differ in length or dtype; nothing was learned.
         """
+
+    def score_learn_parts(
+        self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores, parts: FloatColumn
+    ) -> BoolColumn:
+        """`score_learn_many` that also writes what every score is made of: the same bits, whatever the batching.
+
+        Parameters
+        ----------
+        slots, event_time_ns, X, out
+            As for `score_learn_many`.
+        parts : (B, len(part_names)) float64
+            Overwritten; a row that stands for nothing (a sample that is not finite) is NaN.  `share_parts` reads a row.
+
+        Returns
+        -------
+        ready : (B,) bool
+
+        Raises
+        ------
+        SlotError, ShapeError
+            As `score_learn_many`; nothing was learned.
+        """
+        if parts.shape != (slots.size, len(self.part_names)):
+            raise ShapeError(f"{self.name}: parts has shape {parts.shape}; expected {(slots.size, len(self.part_names))}")
+        return self.score_learn_many(slots, event_time_ns, X, out)
+
+    def share_parts(self, parts: FloatColumn) -> tuple[tuple[str, float], ...]:  # noqa: ARG002 - for those that tell
+        """What one score is made of: names and shares that add up to 1, greatest first; empty when there is nothing to share.
+
+        Parameters
+        ----------
+        parts : (P,) float64
+            A row written by `score_learn_parts`.
+        """
+        return ()
 
     @abstractmethod
     def snapshot(self, slots: IntColumn) -> Snapshot:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel, kernel_inline
+from models.seasonal.counter_kernel import COUNTER, GAUGE, tell_kind
 from models.state_array import Row, StateArray
 
 DAY_NS = 86_400_000_000_000
@@ -102,32 +105,32 @@ def step_autoregression(lags: FloatColumn, slot: int, first: int, order: int, x:
 @kernel
 def get_tail_probability(row: Row, y: float) -> float:
     """Share of the series' samples expected above the point score `y`: exponential beyond the 2 % quantile, then flatter."""
-    x = (y - row.centre) / row.spread
-    if x > row.high:
-        return float(max(HIGH_TAIL * math.exp(-(x - row.high) / row.excess), MIN_TAIL))
+    x = (y - row["centre"]) / row["spread"]
+    if x > row["high"]:
+        return float(max(HIGH_TAIL * math.exp(-(x - row["high"]) / row["excess"]), MIN_TAIL))
     if x > 0.0:
-        return float(0.5 * math.exp(LOG_SHARE_OF_HIGH * x / row.high))
-    return float(1.0 - 0.5 * y / row.centre)
+        return float(0.5 * math.exp(LOG_SHARE_OF_HIGH * x / row["high"]))
+    return float(1.0 - 0.5 * y / row["centre"])
 
 
 @kernel
 def learn_tail(row: Row, y: float, n: int) -> None:
     """Move centre and spread of the point score towards `y`, and quantile and mean excess of it in spreads (Robbins-Monro)."""
-    x = (y - row.centre) / row.spread
-    influence = FAR_WEIGHT if x > row.high + FAR_EXCESS * row.excess else 1.0
+    x = (y - row["centre"]) / row["spread"]
+    influence = FAR_WEIGHT if x > row["high"] + FAR_EXCESS * row["excess"] else 1.0
     weight = influence * max(HIGH_WEIGHT, 1.0 / (n + HIGH_PRIOR))
-    if x > row.high:
-        over = min(x - row.high, EXCESS_CLIP * row.excess) / EXCESS_CLIP_SHARE
-        row.high += row.excess * weight * (1.0 - HIGH_TAIL) / HIGH_TAIL
-        row.excess += influence * (over - row.excess) / (EXCESS_PRIOR + min(HIGH_TAIL * n, EXCESS_MEMORY))
+    if x > row["high"]:
+        over = min(x - row["high"], EXCESS_CLIP * row["excess"]) / EXCESS_CLIP_SHARE
+        row["high"] += row["excess"] * weight * (1.0 - HIGH_TAIL) / HIGH_TAIL
+        row["excess"] += influence * (over - row["excess"]) / (EXCESS_PRIOR + min(HIGH_TAIL * n, EXCESS_MEMORY))
     else:
-        row.high -= row.excess * weight
-    row.high = max(row.high, 1.0)
-    row.excess = max(row.excess, 0.2)
-    deviation = max(-4.0, min(4.0, x)) * row.spread
+        row["high"] -= row["excess"] * weight
+    row["high"] = max(row["high"], 1.0)
+    row["excess"] = max(row["excess"], 0.2)
+    deviation = max(-4.0, min(4.0, x)) * row["spread"]
     weight = influence * max(CENTRE_WEIGHT, 1.0 / (n + CENTRE_PRIOR))
-    row.centre = max(row.centre + weight * deviation, 0.01)
-    row.spread = max(row.spread + weight * (abs(deviation) - row.spread), 0.05)
+    row["centre"] = max(row["centre"] + weight * deviation, 0.01)
+    row["spread"] = max(row["spread"] + weight * (abs(deviation) - row["spread"]), 0.05)
 
 
 @kernel
@@ -154,22 +157,21 @@ def score_learn(
     parts : (S, 9) float64; parts of the latest sample
     """
     row = rows[slot]
-    n = row.n
-    value = max(-MAX_VALUE, min(MAX_VALUE, value))
+    n = row["n"]
     if n == 0:
-        row.anchor = value
-        row.previous = 0.0
-        row.last_time_ns = time_ns
-    v = value - row.anchor
+        row["anchor"] = value
+        row["previous"] = 0.0
+        row["last_time_ns"] = time_ns
+    v = value - row["anchor"]
     share = 1.0 / (n + 1)
 
     # How often a bucket is visited: fast series must not overwrite their profile within one visit.
-    gap_secs = (time_ns - row.last_time_ns) * 1e-9
+    gap_secs = (time_ns - row["last_time_ns"]) * 1e-9
     if gap_secs > 0.0:
-        gap_secs = min(gap_secs, 4.0 * row.interval_secs) if row.interval_secs > 0.0 else gap_secs
-        row.interval_secs += (gap_secs - row.interval_secs) * (0.01 if row.interval_secs > 0.0 else 1.0)
-    row.last_time_ns = time_ns
-    pace = min(1.0, row.interval_secs / FULL_INTERVAL_SECS) if row.interval_secs > 0.0 else 1.0
+        gap_secs = min(gap_secs, 4.0 * row["interval_secs"]) if row["interval_secs"] > 0.0 else gap_secs
+        row["interval_secs"] += (gap_secs - row["interval_secs"]) * (0.01 if row["interval_secs"] > 0.0 else 1.0)
+    row["last_time_ns"] = time_ns
+    pace = min(1.0, row["interval_secs"] / FULL_INTERVAL_SECS) if row["interval_secs"] > 0.0 else 1.0
 
     # Prediction: the profile between its two nearest centres, and the local level.
     time_of_day_ns = time_ns % DAY_NS
@@ -177,50 +179,50 @@ def score_learn(
     beyond = (time_of_day_ns - bucket * MEAN_NS) / MEAN_NS
     neighbour = (bucket + 1 if beyond >= 0.0 else bucket - 1) % 288
     bucket %= 288
-    here = means[slot, bucket] if counts[slot, bucket] > 0 else row.quick_mean - row.level
+    here = np.float64(means[slot, bucket]) if counts[slot, bucket] > 0 else row["quick_mean"] - row["level"]
     base = here
     if beyond != 0.0 and counts[slot, bucket] > 0 and counts[slot, neighbour] > 0:
-        base += abs(beyond) * (means[slot, neighbour] - here)
-    prediction = base + row.level
+        base += abs(beyond) * (np.float64(means[slot, neighbour]) - here)
+    prediction = base + row["level"]
     r = v - prediction
 
     # Spread around it.
     half_hour = time_of_day_ns // SPREAD_NS
     visits = counts[slot, 288 + half_hour]
-    spread = spreads[slot, 0, half_hour] if visits > 0 else row.residual
-    tiny = 1e-9 * row.size + 1e-290
-    scale = 0.5 * spread + 0.5 * row.residual + FLOOR_SHARE * row.floor + tiny
+    spread = np.float64(spreads[slot, 0, half_hour]) if visits > 0 else row["residual"]
+    tiny = 1e-9 * row["size"] + 1e-290
+    scale = 0.5 * spread + 0.5 * row["residual"] + FLOOR_SHARE * row["floor"] + tiny
     z = get_z(r, scale, n)
 
     # The same on the logarithmic scale.
-    unit = LOG_SHARE * row.size
+    unit = LOG_SHARE * row["size"]
     u = 0.0
     log_r = 0.0
     if unit > 0.0:
         u = math.asinh(value / unit)
-        log_r = u - math.asinh((prediction + row.anchor) / unit)
-    log_spread = spreads[slot, 1, half_hour] if visits > 0 else row.log_residual
-    log_scale = 0.5 * log_spread + 0.5 * row.log_residual + FLOOR_SHARE * row.log_floor + 1e-9
+        log_r = u - math.asinh((prediction + row["anchor"]) / unit)
+    log_spread = np.float64(spreads[slot, 1, half_hour]) if visits > 0 else row["log_residual"]
+    log_scale = 0.5 * log_spread + 0.5 * row["log_residual"] + FLOOR_SHARE * row["log_floor"] + 1e-9
     log_z = get_z(log_r, log_scale, n)
 
-    global_z = get_z(v - row.mean, math.sqrt(row.variance) + tiny, n)
-    log_global_z = get_z(u - row.log_mean, math.sqrt(row.log_variance) + 1e-9, n)
+    global_z = get_z(v - row["mean"], math.sqrt(row["variance"]) + tiny, n)
+    log_global_z = get_z(u - row["log_mean"], math.sqrt(row["log_variance"]) + 1e-9, n)
 
-    step = abs(v - row.previous)
-    step_scale = row.step + 0.05 * row.step_floor + tiny
+    step = abs(v - row["previous"])
+    step_scale = row["step"] + 0.05 * row["step_floor"] + tiny
     step_z = get_z(step, step_scale, n)
 
-    slow_scale = row.slow_spread + tiny
-    x = max(-20.0, min(20.0, (v - row.slow_mean) / slow_scale)) if n > 0 else 0.0
+    slow_scale = row["slow_spread"] + tiny
+    x = max(-20.0, min(20.0, (v - row["slow_mean"]) / slow_scale)) if n > 0 else 0.0
     ar_error = abs(step_autoregression(lags, slot, 0, 8, x))
-    ar_scale = row.ar_error + 0.05 * row.ar_error_floor + 0.001
+    ar_scale = row["ar_error"] + 0.05 * row["ar_error_floor"] + 0.001
     ar_z = get_z(ar_error, ar_scale, n)
 
     season_step = abs(z - lags[slot, 24])
-    season_step_scale = row.season_step + 0.05 * row.season_step_floor + 0.001
+    season_step_scale = row["season_step"] + 0.05 * row["season_step_floor"] + 0.001
     season_step_z = get_z(season_step, season_step_scale, n - Z_AFTER)
     season_ar_error = abs(step_autoregression(lags, slot, 16, 6, max(-20.0, min(20.0, z))))
-    season_ar_scale = row.season_ar_error + 0.05 * row.season_ar_error_floor + 0.001
+    season_ar_scale = row["season_ar_error"] + 0.05 * row["season_ar_error_floor"] + 0.001
     season_ar_z = get_z(season_ar_error, season_ar_scale, n - Z_AFTER)
 
     s1 = parts[slot, 0] + HALF_1 * (abs(z) - parts[slot, 0])
@@ -246,15 +248,15 @@ def score_learn(
     quarter = (1.0 + step_z) * (1.0 + sd1) * (1.0 + sa2)
     whole *= whole
     y = 0.25 * math.log(whole * whole * (half * half) * quarter)
-    row.point_score = y
-    row.tail_probability = get_tail_probability(row, y)
+    row["point_score"] = y
+    row["tail_probability"] = get_tail_probability(row, y)
     if n >= CLIP_AFTER:
         learn_tail(row, y, n - CLIP_AFTER)
 
     # Learn.
     r = clip_from(r, 4.0 * scale, n)
     log_r = clip_from(log_r, 4.0 * log_scale, n)
-    row.level += HALF_6000 * r
+    row["level"] += HALF_6000 * r
     count = counts[slot, bucket]
     means[slot, bucket] = here + max(MEAN_WEIGHT * pace, 1.0 / (count + 2.0)) * r
     if count < 255:
@@ -265,45 +267,68 @@ def score_learn(
     if visits < 255:
         counts[slot, 288 + half_hour] = visits + 1
     weight = max(RESIDUAL_WEIGHT, share)
-    row.residual += weight * (abs(r) - row.residual)
-    row.log_residual += weight * (abs(log_r) - row.log_residual)
+    row["residual"] += weight * (abs(r) - row["residual"])
+    row["log_residual"] += weight * (abs(log_r) - row["log_residual"])
 
-    deviation = bound_deviation(v - row.quick_mean, row.floor, share, n)
-    row.floor += share * (abs(deviation) - row.floor) if n > 0 else 0.0
-    row.quick_mean += QUICK * deviation if n > 0 else v
-    deviation = bound_deviation(u - row.log_quick_mean, row.log_floor, share, n)
-    row.log_floor += share * (abs(deviation) - row.log_floor) if n > 1 else 0.0
-    row.log_quick_mean += QUICK * deviation if n > 1 else u
-    row.size += share * (bound_deviation(abs(value), row.size, share, n) - row.size)
+    deviation = bound_deviation(v - row["quick_mean"], row["floor"], share, n)
+    row["floor"] += share * (abs(deviation) - row["floor"]) if n > 0 else 0.0
+    row["quick_mean"] += QUICK * deviation if n > 0 else v
+    deviation = bound_deviation(u - row["log_quick_mean"], row["log_floor"], share, n)
+    row["log_floor"] += share * (abs(deviation) - row["log_floor"]) if n > 1 else 0.0
+    row["log_quick_mean"] += QUICK * deviation if n > 1 else u
+    row["size"] += share * (bound_deviation(abs(value), row["size"], share, n) - row["size"])
 
-    deviation = bound_deviation(v - row.mean, math.sqrt(row.variance), math.sqrt(share) / 3.0, n)
-    row.mean += share * deviation
-    row.variance += share * ((1.0 - share) * deviation * deviation - row.variance)
-    deviation = u - row.log_mean if n > 0 else 0.0
-    row.log_mean += share * deviation
-    row.log_variance += share * ((1.0 - share) * deviation * deviation - row.log_variance)
+    deviation = bound_deviation(v - row["mean"], math.sqrt(row["variance"]), math.sqrt(share) / 3.0, n)
+    row["mean"] += share * deviation
+    row["variance"] += share * ((1.0 - share) * deviation * deviation - row["variance"])
+    deviation = u - row["log_mean"] if n > 0 else 0.0
+    row["log_mean"] += share * deviation
+    row["log_variance"] += share * ((1.0 - share) * deviation * deviation - row["log_variance"])
 
     if n > 0:
-        row.step_floor += share * (bound_deviation(step, row.step_floor, share, n) - row.step_floor)
-        row.step += max(HALF_300, share) * (clip_from(step, 8.0 * step_scale, n) - row.step)
+        row["step_floor"] += share * (bound_deviation(step, row["step_floor"], share, n) - row["step_floor"])
+        row["step"] += max(HALF_300, share) * (clip_from(step, 8.0 * step_scale, n) - row["step"])
     weight = max(SLOW, share)
-    deviation = bound_deviation(v - row.slow_mean, row.slow_spread, weight, n)
-    row.slow_mean += weight * deviation
-    row.slow_spread += weight * (abs(deviation) - row.slow_spread)
-    row.ar_error_floor += share * (ar_error - row.ar_error_floor)
-    row.ar_error += max(AR_ERROR_WEIGHT, share) * (clip_from(ar_error, 5.0 * ar_scale, n) - row.ar_error)
+    deviation = bound_deviation(v - row["slow_mean"], row["slow_spread"], weight, n)
+    row["slow_mean"] += weight * deviation
+    row["slow_spread"] += weight * (abs(deviation) - row["slow_spread"])
+    row["ar_error_floor"] += share * (ar_error - row["ar_error_floor"])
+    row["ar_error"] += max(AR_ERROR_WEIGHT, share) * (clip_from(ar_error, 5.0 * ar_scale, n) - row["ar_error"])
     # The season part is 0.0 for the first samples: what follows it starts to learn when it does.
     if n >= Z_AFTER:
         share = 1.0 / (n + 1 - Z_AFTER)
-        row.season_step_floor += share * (season_step - row.season_step_floor)
+        row["season_step_floor"] += share * (season_step - row["season_step_floor"])
         clipped = clip_from(season_step, 8.0 * season_step_scale, n)
-        row.season_step += max(HALF_300, share) * (clipped - row.season_step)
-        row.season_ar_error_floor += share * (season_ar_error - row.season_ar_error_floor)
+        row["season_step"] += max(HALF_300, share) * (clipped - row["season_step"])
+        row["season_ar_error_floor"] += share * (season_ar_error - row["season_ar_error_floor"])
         clipped = clip_from(season_ar_error, 5.0 * season_ar_scale, n)
-        row.season_ar_error += max(AR_ERROR_WEIGHT, share) * (clipped - row.season_ar_error)
-    row.previous = v
-    row.n = n + 1
-    return prediction + row.anchor, scale
+        row["season_ar_error"] += max(AR_ERROR_WEIGHT, share) * (clipped - row["season_ar_error"])
+    row["previous"] = v
+    row["n"] = n + 1
+    return prediction + row["anchor"], scale
+
+
+@kernel
+def forget(
+    rows: StateArray,
+    means: StateArray,
+    spreads: StateArray,
+    counts: StateArray,
+    lags: FloatColumn,
+    parts: FloatColumn,
+    fresh: StateArray,
+    slot: int,
+) -> None:
+    """Return what was learned of `slot` to that of a series never seen; what is known of its kind stays."""
+    row = rows[slot]
+    kind, n_run, n_rises, last_value = row["kind"], row["n_run"], row["n_rises"], row["last_value"]
+    rows[slot] = fresh[0]
+    row["kind"], row["n_run"], row["n_rises"], row["last_value"] = kind, n_run, n_rises, last_value
+    means[slot, :] = 0.0
+    spreads[slot, :, :] = 0.0
+    counts[slot, :] = 0
+    lags[slot, :] = 0.0
+    parts[slot, :] = 0.0
 
 
 @kernel
@@ -314,6 +339,7 @@ def score_learn_many(
     counts: StateArray,
     lags: FloatColumn,
     parts: FloatColumn,
+    fresh: StateArray,
     grace_period: int,
     slots: IntColumn,
     times_ns: IntColumn,
@@ -325,22 +351,50 @@ def score_learn_many(
     points: FloatColumn,
     part_columns: FloatColumn,
 ) -> None:
-    """Score, then learn, each sample in order; `points` and `part_columns` are filled when they have rows."""
+    """Score, then learn, each sample in order; `points` and `part_columns` are filled when they have rows.
+
+    `fresh` is the row of a series never seen.  A counter is scored by its rate a second, and what is expected of the rate is put
+    in terms of the counter again.
+    """
+    n_columns = part_columns.shape[1] if part_columns.shape[0] else 0
     for i in range(slots.size):
         slot = slots[i]
+        row = rows[slot]
         score[i] = 0.0
         expected[i] = math.nan
         scale[i] = math.nan
-        is_finite = math.isfinite(values[i])
-        is_ready = is_finite and rows[slot].n >= grace_period
-        ready[i] = is_ready
-        if is_finite:
-            centre, spread = score_learn(rows, means, spreads, counts, lags, parts, slot, times_ns[i], values[i])
-            if is_ready:
-                score[i] = 1.0 - rows[slot].tail_probability
-                expected[i] = centre
-                scale[i] = spread
+        ready[i] = False
+        for j in range(n_columns):
+            part_columns[i, j] = math.nan
         if points.size:
-            points[i] = rows[slot].point_score if is_finite else math.nan
-            for j in range(part_columns.shape[1]):
-                part_columns[i, j] = parts[slot, j] if is_finite else math.nan
+            points[i] = math.nan
+        if not math.isfinite(values[i]):
+            continue
+        value = max(-MAX_VALUE, min(MAX_VALUE, values[i]))
+        base, unit = 0.0, 1.0
+        if row["kind"] != GAUGE:
+            before = row["last_value"]
+            last_ns = row["last_time_ns"]
+            kind = tell_kind(row, value)
+            row["last_value"] = value
+            if kind != row["kind"]:
+                if row["kind"] + kind != GAUGE:  # a watched series that turns out to be a gauge has learned the right thing
+                    forget(rows, means, spreads, counts, lags, parts, fresh, slot)
+                row["kind"] = kind
+            if kind == COUNTER:
+                unit = (times_ns[i] - last_ns) * 1e-9
+                if unit <= 0.0:
+                    unit = row["interval_secs"] if row["interval_secs"] > 0.0 else 1.0
+                base = before if value >= before else 0.0
+                value = min((value - base) / unit, MAX_VALUE)
+        is_ready = row["n"] >= grace_period
+        centre, spread = score_learn(rows, means, spreads, counts, lags, parts, slot, times_ns[i], value)
+        if is_ready:
+            ready[i] = True
+            score[i] = 1.0 - row["tail_probability"]
+            expected[i] = base + centre * unit
+            scale[i] = spread * unit
+        if points.size:
+            points[i] = row["point_score"]
+        for j in range(n_columns):
+            part_columns[i, j] = parts[slot, j]

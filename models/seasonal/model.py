@@ -9,9 +9,11 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
 from models.columnar import Batch, UnivariateEstimator
+from models.errors import ShapeError
 from models.parameters import Parameter
 from models.seasonal import kernel
-from models.seasonal.state import N_LAGS, N_MEANS, N_PARTS, N_SPREADS, PART_NAMES, PRIOR, ROW
+from models.seasonal.counter_kernel import COUNTER
+from models.seasonal.state import N_LAGS, N_MEANS, N_PARTS, N_SPREADS, PART_NAMES, PART_WEIGHTS, make_fresh_row
 from models.state_array import StateArray
 
 __all__ = ["PointScores", "SeasonalScorer"]
@@ -19,6 +21,7 @@ __all__ = ["PointScores", "SeasonalScorer"]
 StateArrays = tuple[StateArray, StateArray, StateArray, StateArray, StateArray, StateArray]
 _NO_POINTS = np.empty(0)
 _NO_PARTS = np.empty((0, N_PARTS))
+_FRESH = make_fresh_row()
 _ONE_MINUTE_NS = 60_000_000_000
 
 
@@ -31,10 +34,13 @@ class PointScores(NamedTuple):
         ``sum(w * ln(1 + part))``; comparable within a series, not across series.
     parts : (B, 9) float64
         Columns in the order of `models.seasonal.state.PART_NAMES`; each at least 0, 1 about ordinary.
+    ready : (B,) bool
+        As of `score_learn_many`.
     """
 
     point_score: FloatColumn
     parts: FloatColumn
+    ready: BoolColumn
 
 
 class SeasonalScorer(UnivariateEstimator):
@@ -42,8 +48,8 @@ class SeasonalScorer(UnivariateEstimator):
 
     Good at spikes, dips and short level shifts in series with or without a daily shape, additive or multiplicative, of any
     regular or irregular interval.  After a lasting level shift the score stays high until the profile has followed, which it
-    does slowly on purpose.  It does not know weeks.  A raw, ever-growing counter is
-    safe but noisy (about 8 % of its samples look odd to a profile that lags behind): feed its rate.
+    does slowly on purpose.  It does not know weeks.  A raw counter is recognised and
+    scored by its rate.
 
     Parameters
     ----------
@@ -69,6 +75,10 @@ class SeasonalScorer(UnivariateEstimator):
     Robbins-Monro steps, and the mean excess beyond gives an exponential tail.  A point score far out moves them at a tenth of the
     weight.  All start at pooled values (`models.seasonal.state.PRIOR`) chosen from public labelled series, which weigh as much as
     20 samples (centre and spread), 300 samples (quantile) and 30 excesses, so that a fresh series is judged like an average one.
+
+    *Counters*: a series that grows without a fall for 64 samples, 32 of them rises, is a counter: it starts anew and from then on
+    its increase per second is scored, a fall by more than half being a reset to zero.  ``expected`` and ``scale`` are given in
+    terms of the counter itself.  A fall by less than half, or a value below zero, proves a gauge for good.
 
     ``expected`` is profile plus level, ``scale`` the denominator of the residual part, close to one standard deviation of
     Gaussian noise.  A value that is NaN or infinite is not learned, scores 0.0 and is not ready; values beyond 1e100 count as
@@ -98,6 +108,7 @@ class SeasonalScorer(UnivariateEstimator):
 
     name: ClassVar[str] = "default"
     score_kind: ClassVar[ScoreKind] = "probability"
+    part_names: ClassVar[tuple[str, ...]] = PART_NAMES
     schema: ClassVar[tuple[Parameter, ...]] = (
         Parameter("grace_period", "int", 100, "Samples before which a series is not scored.", minimum=50, maximum=1_000_000_000),
     )
@@ -105,13 +116,11 @@ class SeasonalScorer(UnivariateEstimator):
     def __init__(self, grace_period: int = 100) -> None:
         super().__init__(grace_period=grace_period)
         self._grace_period: int = self._parameters["grace_period"]
+        self._columns = (_NO_POINTS, _NO_PARTS)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        rows = np.zeros(1, ROW)
-        for field, value in PRIOR.items():
-            rows[field] = value
         return {
-            "rows": rows,
+            "rows": make_fresh_row(),
             "means": np.zeros((1, N_MEANS), np.float32),
             "spreads": np.zeros((1, 2, N_SPREADS), np.float32),
             "counts": np.zeros((1, N_MEANS + N_SPREADS), np.uint8),
@@ -148,19 +157,61 @@ class SeasonalScorer(UnivariateEstimator):
         >>> model.score_parts_many(zeros, zeros, np.ones(5), Scores.empty(5)).parts.shape
         (5, 9)
         """
-        n_samples = np.asarray(slots).size
-        points = PointScores(np.full(n_samples, np.nan), np.full((n_samples, N_PARTS), np.nan))
-        self._points = points
+        point_score = np.full(slots.size, np.nan)
+        parts = np.full((slots.size, N_PARTS), np.nan)
+        return PointScores(point_score, parts, self._score_with(slots, event_time_ns, X, out, point_score, parts))
+
+    def score_learn_parts(
+        self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores, parts: FloatColumn
+    ) -> BoolColumn:
+        """See `Estimator.score_learn_parts`; the nine parts, each at least 0, 1 about ordinary.
+
+        Raises
+        ------
+        SlotError, ShapeError
+            As `score_learn_many`; nothing was learned.
+        """
+        if parts.shape != (slots.size, N_PARTS) or parts.dtype != np.float64 or not parts.flags.carray:
+            raise ShapeError(
+                f"{self.name}: parts is {parts.dtype} {parts.shape}; expected writeable contiguous float64 {(slots.size, N_PARTS)}"
+            )
+        return self._score_with(slots, event_time_ns, X, out, np.empty(slots.size), parts)
+
+    def _score_with(
+        self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores, points: FloatColumn, parts: FloatColumn
+    ) -> BoolColumn:
+        self._columns = (points, parts)
         try:
-            self.score_learn_many(slots, event_time_ns, X, out)
+            return self.score_learn_many(slots, event_time_ns, X, out)
         finally:
-            del self._points
-        return points
+            self._columns = (_NO_POINTS, _NO_PARTS)
+
+    def share_parts(self, parts: FloatColumn) -> tuple[tuple[str, float], ...]:
+        """See `Estimator.share_parts`: a part's share is what it adds to the point score.
+
+        Examples
+        --------
+        >>> SeasonalScorer().share_parts(np.array([3.0, 0.0, 0.0, 0.0, 0.0, 15.0, 0.0, 0.0, 0.0]))
+        (('season', 0.666...), ('difference', 0.333...))
+        """
+        added = np.array(PART_WEIGHTS) * np.log1p(parts)
+        total = float(added.sum())
+        if not total > 0.0:
+            return ()
+        shares = zip(PART_NAMES, (added / total).tolist(), strict=True)
+        return tuple(sorted(((name, share) for name, share in shares if share > 0.0), key=lambda item: -item[1]))
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        points, parts = getattr(self, "_points", (_NO_POINTS, _NO_PARTS))
         kernel.score_learn_many(
-            *self._get_arrays(), self._grace_period, batch.slots, batch.event_time_ns, batch.X, *out, ready, points, parts
+            *self._get_arrays(),
+            _FRESH,
+            self._grace_period,
+            batch.slots,
+            batch.event_time_ns,
+            batch.X,
+            *out,
+            ready,
+            *self._columns,
         )
 
     def _get_arrays(self) -> StateArrays:
@@ -174,7 +225,7 @@ class SeasonalScorer(UnivariateEstimator):
         out = Scores.empty(1)
         slots, ready = np.zeros(1, np.int64), np.empty(1, np.bool_)
         value = np.array([y], dtype=np.float64)
-        kernel.score_learn_many(*state, self._grace_period, slots, time_ns, value, *out, ready, _NO_POINTS, _NO_PARTS)
+        kernel.score_learn_many(*state, _FRESH, self._grace_period, slots, time_ns, value, *out, ready, _NO_POINTS, _NO_PARTS)
         return float(out.score[0])
 
     def _learn_value(self, y: float) -> None:
@@ -191,6 +242,7 @@ class SeasonalScorer(UnivariateEstimator):
         row = self._rows[slot]
         facts: dict[str, float | int | str | bool] = {
             "n_samples": int(row["n"]),
+            "is_counter": bool(row["kind"] == COUNTER),
             "interval_secs": float(row["interval_secs"]),
             "point_score": float(row["point_score"]),
             "tail_probability": float(row["tail_probability"]),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["N_LAGS", "N_MEANS", "N_PARTS", "N_SPREADS", "PART_NAMES", "PRIOR", "ROW"]
+from models.state_array import StateArray
+
+__all__ = ["N_LAGS", "N_MEANS", "N_PARTS", "N_SPREADS", "PART_NAMES", "PART_WEIGHTS", "PRIOR", "ROW", "make_fresh_row"]
 
 PART_NAMES = (
     "season",
@@ -18,6 +20,9 @@ PART_NAMES = (
     "season_autoregression",
 )
 """The nine parts of the point score, in the order of the part columns."""
+
+PART_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.5, 0.25, 0.25)
+"""What ``ln(1 + part)`` weighs in the point score."""
 
 N_PARTS = len(PART_NAMES)
 N_MEANS = 288
@@ -61,8 +66,27 @@ ROW = np.dtype(
         ("excess", np.float64),
         ("point_score", np.float64),
         ("tail_probability", np.float64),
+        # What tells a counter from a gauge: see `models.seasonal.counter_kernel`.
+        ("kind", np.int32),
+        ("n_rises", np.int32),
+        ("n_run", np.int64),
+        ("last_value", np.float64),
     ]
 )
 
 PRIOR = {"centre": 2.9, "spread": 0.65, "high": 3.0, "excess": 0.8, "tail_probability": 1.0}
 """Where a fresh row starts: pooled over the public labelled series (`benchmarks.quality`); `high` and `excess` in spreads."""
+
+
+def make_fresh_row() -> StateArray:
+    """Row of a series never seen, (1,) `ROW`.
+
+    Examples
+    --------
+    >>> make_fresh_row()["centre"].tolist()
+    [2.9]
+    """
+    rows = np.zeros(1, ROW)
+    for field, value in PRIOR.items():
+        rows[field] = value
+    return rows

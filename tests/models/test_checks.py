@@ -15,7 +15,7 @@ from models.columnar import Batch
 from models.errors import ParameterError
 from models.gaussian.model import GaussianScorer
 
-OURS = [name for name in registry.names() if name != registry.DEFAULT_MODEL]
+OURS = registry.names()
 
 
 def _checks() -> list[Any]:

@@ -14,7 +14,7 @@ from models.known_differences import KNOWN_DIFFERENCES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "models.md").read_text()
-OURS = [name for name in registry.names() if name != registry.DEFAULT_MODEL]
+OURS = registry.names()
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -12,7 +12,7 @@ from models import registry
 from models.errors import ParameterError
 from models.parameters import Parameter
 
-OURS = [name for name in registry.names() if name != registry.DEFAULT_MODEL]
+OURS = registry.names()
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -21,6 +21,7 @@ from models.checks import make_stream, run_stream
 FOLDER = Path(__file__).parent / "state"
 N_BEFORE, N_AFTER = 150, 60
 SMALL: dict[str, dict[str, Any]] = {
+    "default": {"grace_period": 50},
     "half_space_trees": {"n_trees": 2, "height": 3, "window_size": 40, "n_features": 2, "scale": "minmax"},
     "loda": {"n_random_cuts": 3, "n_bins": 4, "n_features": 2},
     "local_outlier_factor": {"window_size": 20, "n_neighbors": 3},
@@ -89,9 +90,8 @@ def test_snapshot_is_restored(path: Path) -> None:
 
 def test_every_model_has_a_state_file_of_its_version() -> None:
     for name in registry.names():
-        if name != registry.DEFAULT_MODEL:
-            version = getattr(registry.model_class(name), "state_version", 1)
-            assert (FOLDER / f"{name}.v{version}.json").exists(), f"{name} v{version}: run python {Path(__file__).name}"
+        version = getattr(registry.model_class(name), "state_version", 1)
+        assert (FOLDER / f"{name}.v{version}.json").exists(), f"{name} v{version}: run python {Path(__file__).name}"
 
 
 def test_a_snapshot_survives_being_written_and_read() -> None:
@@ -104,8 +104,6 @@ def test_a_snapshot_survives_being_written_and_read() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for model_name in registry.names():
-        if model_name == registry.DEFAULT_MODEL:
-            continue
         target = FOLDER / f"{model_name}.v{getattr(registry.model_class(model_name), 'state_version', 1)}.json"
         if not target.exists():
             chosen = SMALL.get(model_name, dict(registry.variants(model_name)[0]))

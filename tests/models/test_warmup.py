@@ -9,7 +9,7 @@ from models import registry
 from models.checks import make_stream, run_stream
 from models.warmup import compiled_signatures, learn_and_score_one, warm_up
 
-OURS = [name for name in registry.names() if name != registry.DEFAULT_MODEL]
+OURS = registry.names()
 
 
 def test_no_kernel_compiles_after_warm_up() -> None:

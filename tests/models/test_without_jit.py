@@ -10,7 +10,7 @@ import sys
 from models import registry
 from models.checks import make_stream, score_digest
 
-OURS = [name for name in registry.names() if name not in (registry.DEFAULT_MODEL, "river_model")]
+OURS = [name for name in registry.names() if name != "river_model"]
 PROGRAM = """
 import json, sys
 from models import registry
