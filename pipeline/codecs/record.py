@@ -7,7 +7,7 @@ Whatever fills it (the ordinary lane joins values, a faster lane keeps the fetch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,7 @@ class RecordBatch:
         Slices of `buffer`; length -1 = null.
     next_offset : int
         Where reading goes on after this batch; at least ``offset[-1] + 1``.
-    headers : dict[int, HeaderList]
+    headers : mapping of int to HeaderList
         Row → headers, only for rows that have any.
     """
 
@@ -51,7 +51,7 @@ class RecordBatch:
     value_start: _IntColumn
     value_length: _IntColumn
     next_offset: int
-    headers: dict[int, HeaderList]
+    headers: Mapping[int, HeaderList]
 
     @classmethod
     def from_rows(
@@ -60,7 +60,7 @@ class RecordBatch:
         partition: int,
         rows: Iterable[tuple[int, int, bytes | None, bytes | None]],
         *,
-        headers: dict[int, HeaderList] | None = None,
+        headers: Mapping[int, HeaderList] | None = None,
         next_offset: int | None = None,
     ) -> RecordBatch:
         """Build a batch from ``(offset, timestamp_ms, key, value)`` rows.
