@@ -386,6 +386,13 @@ class WorkerSettings(_Section):
     max_poll_records: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         20_000, description="Most records of one fetch that are handed on as one batch."
     )
+    isolation: Literal["read_committed", "read_uncommitted"] = Field(
+        "read_committed",
+        description="Whether records of transactions that are open or aborted are left out (read_committed) or read too.",
+    )
+    commit_interval_secs: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Seconds between two commits of the offsets that are done; they are committed on an orderly stop too."
+    )
     start_at: Literal["earliest", "latest"] = Field("earliest", description="Where a group without offsets begins.")
     restart_horizon_secs: Annotated[float, Field(ge=0)] = Field(
         86_400.0,

@@ -30,13 +30,20 @@ class EventSpec:
 
 EVENTS: dict[str, EventSpec] = {
     "worker_started": EventSpec(logging.INFO, "Worker started."),
+    "kernels_warmed": EventSpec(logging.INFO, "Kernels were compiled or loaded."),
     "worker_ready": EventSpec(logging.INFO, "Worker warmed up its kernels and joined the group."),
+    "stop_requested": EventSpec(logging.INFO, "A signal asked the worker to stop."),
     "worker_stopped": EventSpec(logging.INFO, "Worker stopped."),
     "worker_failed": EventSpec(logging.CRITICAL, "Worker failed and stopped."),
     "partitions_assigned": EventSpec(logging.INFO, "Partitions were assigned."),
     "partitions_revoked": EventSpec(logging.INFO, "Partitions were taken away."),
     "relearn_started": EventSpec(logging.INFO, "Reading again from the restart horizon, to learn without emitting."),
     "relearn_finished": EventSpec(logging.INFO, "Learned up to the committed offset; emitting from here on."),
+    "offset_out_of_range": EventSpec(
+        logging.WARNING, "The committed offset is not in the topic any more: records expired unread, or the topic was made anew."
+    ),
+    "batch_abandoned": EventSpec(logging.WARNING, "A batch did not finish before its partition was taken away; it is read again."),
+    "incidents_restored": EventSpec(logging.INFO, "Incidents were restored."),
     "batch_processed": EventSpec(logging.DEBUG, "Batch was processed."),
     "records_dead_lettered": EventSpec(logging.WARNING, "Records could not be used and went to the dead-letter topic."),
     "series_ceiling_reached": EventSpec(logging.WARNING, "The ceiling of series was reached; further series are filtered."),

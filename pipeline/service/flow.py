@@ -1,0 +1,48 @@
+"""What is done with one partition: the interface between the assignment of partitions and the stages."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pipeline.codecs.record import RecordBatch
+
+__all__ = ["Flow"]
+
+
+class Flow(Protocol):
+    """The life of one assigned partition: restored, fed batches in order, closed.
+
+    Calls do not overlap.  A flow is told apart from its partition: when the partition comes back later it gets a new one.
+    """
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether it is where it was before the partition came here (what it learns again counts as not yet restored)."""
+
+    async def restore(self, committed: int | None) -> int:
+        """Get ready; returns the offset to read from.
+
+        Parameters
+        ----------
+        committed : int or None
+            Offset the group has committed for this partition; None = none yet.
+
+        Raises
+        ------
+        StateError
+            The state cannot be restored: the process stops.
+        """
+
+    async def process(self, batch: RecordBatch) -> None:
+        """Take in one batch; when it returns, everything that came of it is acknowledged by the broker.
+
+        Raises
+        ------
+        StateError
+            State is uncertain: the process stops.
+        asyncio.CancelledError
+            The partition was taken away and the batch did not finish in time: nothing may be made of this flow any more.
+        """
+
+    def close(self) -> None:
+        """The partition is gone: let go of state, stop exporting its gauges."""

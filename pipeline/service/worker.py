@@ -1,0 +1,311 @@
+"""The worker process: warm up, join the group, score until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections import Counter
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from pipeline.clock import SystemClock
+from pipeline.config.fingerprint import config_hash
+from pipeline.config.schema import Config
+from pipeline.crosscheck.registry import build_provider
+from pipeline.crosscheck.stage import CrosscheckStage
+from pipeline.errors import BrokerError, StateError, StreamwardenError
+from pipeline.service.app import WorkerApp, build_app
+from pipeline.service.assignment import Assignment
+from pipeline.service.crosscheck_flow import CrosscheckFlow
+from pipeline.service.flow import Flow
+from pipeline.service.incident_flow import IncidentFlow
+from pipeline.service.kafka_settings import connection_arguments
+from pipeline.service.publisher import Publisher
+from pipeline.service.source_flow import SourceFlow
+from pipeline.service.warmup import warm_up
+from pipeline.service.web import WebServer
+from pipeline.telemetry.events import Telemetry
+
+__all__ = ["Worker", "run_worker"]
+
+_CONNECT_SECS = 60.0
+_STOP_SECS = 8.0
+_LEAVE_SECS = 6.0
+_PULSE_SECS = 15.0
+_SAME_SIGNAL_SECS = 0.3
+
+
+class Worker:
+    """One worker.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    telemetry : Telemetry
+        Events and metrics.
+    """
+
+    def __init__(self, config: Config, telemetry: Telemetry) -> None:
+        self._config = config
+        self._hash = config_hash(config)
+        self._telemetry = telemetry
+        self._clock = SystemClock()
+        self._sources = {topic.name: topic for topic in config.topics}
+        self._assignment = Assignment(self._new_flow, telemetry, self._fail)
+        self._error: BaseException | None = None
+        self._stop = asyncio.Event()
+        self._stop_asked_secs: float | None = None
+        self._is_warm = False
+        self._pulse_secs = time.monotonic()
+        self._app: WorkerApp | None = None
+
+    async def run(self) -> None:
+        """Run until a signal, or until something ends it.
+
+        Raises
+        ------
+        StreamwardenError
+            What ended it.
+        """
+        self._listen_to_signals()
+        config = self._config
+        web = WebServer(
+            config.worker.web_host, config.worker.web_port, self._telemetry.metrics, self._tell_health, self._tell_readiness
+        )
+        self._telemetry.metrics.show("build_info", 1, version=_version(), config_hash=self._hash)
+        self._telemetry.emit(
+            "worker_started",
+            pid=os.getpid(),
+            version=_version(),
+            config_hash=self._hash,
+            group=config.worker.group,
+            broker=config.broker.bootstrap,
+            web=f"http://{config.worker.web_host}:{web.port}",
+        )
+        try:
+            await self._work()
+        finally:
+            web.close()
+        if self._error is not None:
+            raise self._error
+
+    async def _work(self) -> None:
+        warming = asyncio.create_task(asyncio.to_thread(warm_up, self._config))
+        await self._until_stopped(warming)
+        if self._stop.is_set():
+            return
+        secs = warming.result()
+        self._telemetry.emit("kernels_warmed", secs=round(sum(secs.values()), 3), slowest=dict(Counter(secs).most_common(3)))
+        self._is_warm = True
+        self._publisher = Publisher(self._config.broker, self._telemetry)
+        provider = build_provider(self._config.crosscheck, self._clock)
+        self._stage = CrosscheckStage(self._config.crosscheck, provider, self._clock, self._telemetry.metrics)
+        try:
+            await self._until_stopped(asyncio.create_task(self._connect()))
+            if not self._stop.is_set():
+                await self._consume()
+        except StreamwardenError as error:
+            self._fail(error)
+        finally:
+            await self._stage.close()
+            await self._publisher.close()
+
+    async def _consume(self) -> None:
+        app = self._app = build_app(self._config, self._assignment, self._telemetry, every_second=self._each_second)
+        starting = asyncio.create_task(app.start())
+        await self._until_stopped(starting, cancel=False)
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        await self._until_stopped(crashed)
+        if not self._stop.is_set():
+            self._fail(app.crash_reason or StreamwardenError("Faust stopped by itself", code="FAUST_STOPPED"))
+        await self._leave(app, starting)
+
+    async def _leave(self, app: WorkerApp, starting: asyncio.Task[None]) -> None:
+        """Finish what is in flight, commit, leave the group."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECS):
+                await self._assignment.close(_STOP_SECS - 2)
+                if self._error is None:
+                    await app.batch_consumer.force_commit()
+        self._assignment.drop_all()
+        starting.cancel()
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(_LEAVE_SECS):
+                await app.stop()
+
+    async def _until_stopped(self, task: asyncio.Task[Any], *, cancel: bool = True) -> None:
+        """Wait for a task, or for the signal to stop; errors of the task are raised."""
+        stopping = asyncio.create_task(self._stop.wait())
+        done, _ = await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if task in done:
+            task.result()
+        elif cancel:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _connect(self) -> None:
+        """Reach the broker and see that every topic is there.
+
+        Raises
+        ------
+        BrokerError
+            It cannot be reached, or a topic is missing or has the wrong number of partitions.
+        """
+        deadline_secs = time.monotonic() + _CONNECT_SECS
+        while True:
+            try:
+                await self._check_topics()
+                await self._publisher.start()
+                return
+            except KafkaError as error:
+                self._telemetry.emit("broker_unavailable", code=type(error).__name__, error=error)
+                if time.monotonic() > deadline_secs:
+                    raise BrokerError(
+                        f"{self._config.broker.bootstrap}: {error}; expected a Kafka broker within {_CONNECT_SECS:.0f} s; start one, "
+                        "or name it with --broker host:port",
+                        code="BROKER_UNREACHABLE",
+                    ) from error
+            await asyncio.sleep(0.5)
+
+    async def _check_topics(self) -> None:
+        config, outputs = self._config, self._config.outputs
+        wanted = [topic.name for topic in config.topics] + [
+            topic.name for topic in (outputs.anomalies, outputs.checked, outputs.alerts, outputs.incidents, outputs.dead_letters)
+        ]
+        admin = AIOKafkaAdminClient(**connection_arguments(config.broker), client_id="streamwarden-worker")
+        try:
+            await admin.start()
+            found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics(wanted)}
+        finally:
+            await admin.close()
+        missing = sorted(name for name in wanted if not found.get(name))
+        if missing:
+            raise BrokerError(
+                f"{config.broker.bootstrap}: topic {', '.join(missing)} not there; create the topics with `streamwarden topics apply`",
+                code="TOPIC_MISSING",
+            )
+        if found[outputs.checked.name] != found[outputs.incidents.name]:
+            raise BrokerError(
+                f"{outputs.incidents.name} has {found[outputs.incidents.name]} partitions, {outputs.checked.name} has "
+                f"{found[outputs.checked.name]}; expected the same number; make them equal (`streamwarden topics diff`)",
+                code="TOPIC_PARTITIONS",
+            )
+
+    def _new_flow(self, tp: TP) -> Flow:
+        config, outputs = self._config, self._config.outputs
+        if tp.topic == outputs.anomalies.name:
+            return CrosscheckFlow(config, tp.partition, self._stage, self._publisher, self._telemetry)
+        if tp.topic == outputs.checked.name:
+            return IncidentFlow(config, tp.partition, self._publisher, self._clock, self._telemetry)
+        return SourceFlow(config, self._hash, self._sources[tp.topic], tp.partition, self._publisher, self._telemetry)
+
+    async def _each_second(self) -> None:
+        self._pulse_secs = time.monotonic()
+        if self._app is None:
+            return
+        reader = self._app.reader
+        firing: Counter[str] = Counter()
+        try:
+            for tp, flow in self._assignment.flows.items():
+                next_offset, highwater = self._assignment.next_offset(tp), reader.highwater_of(tp)
+                lag = None if next_offset is None or highwater is None else max(highwater - next_offset, 0)
+                if lag is not None and tp.topic in self._sources:
+                    self._telemetry.metrics.show("lag_records", lag, topic=tp.topic, partition=str(tp.partition))
+                if isinstance(flow, IncidentFlow):
+                    if lag == 0 and flow.is_restored and not self._assignment.is_busy(tp):
+                        await flow.tick()
+                    firing.update(flow.open_by_severity())
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is ends the process
+            self._fail(error)
+        self._telemetry.metrics.show_incidents(firing)
+        self._telemetry.flush()
+
+    def _fail(self, error: BaseException) -> None:
+        """Remember the first error and stop."""
+        if self._error is None:
+            self._error = error
+            event = "state_uncertain" if isinstance(error, StateError) else "worker_failed"
+            code = error.code if isinstance(error, StreamwardenError) else type(error).__name__
+            self._telemetry.emit(event, code=code, error=error)
+        self._stop.set()
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        now_secs = time.monotonic()
+        if self._stop_asked_secs is not None:
+            # Asked twice: at once, and what was not committed is read again.  Tools that signal a process and its group do so in
+            # the same moment, and mean it once.
+            if now_secs - self._stop_asked_secs > _SAME_SIGNAL_SECS:
+                os._exit(128 + number)
+            return
+        self._stop_asked_secs = now_secs
+        self._telemetry.emit("stop_requested", signal=signal.Signals(number).name)
+        self._stop.set()
+
+    def _tell_health(self) -> dict[str, Any]:
+        silent_secs = time.monotonic() - self._pulse_secs if self._app is not None else 0.0
+        return {"ok": self._error is None and silent_secs < _PULSE_SECS, "secs_since_pulse": round(silent_secs, 1)}
+
+    def _tell_readiness(self) -> dict[str, Any]:
+        is_restored = self._assignment.is_restored
+        return {
+            "ok": self._is_warm and is_restored and not self._stop.is_set(),
+            "is_warm": self._is_warm,
+            "is_restored": is_restored,
+        }
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("streamwarden")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def run_worker(config: Config, telemetry: Telemetry | None = None) -> None:
+    """Run a worker in this process until a signal, on uvloop where it is to be had.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    telemetry : Telemetry, optional
+        Fresh when absent.
+
+    Raises
+    ------
+    StreamwardenError
+        What ended it; StateError when state is uncertain.
+    """
+    try:
+        import uvloop
+    except ImportError:
+        loop_factory = None
+    else:
+        loop_factory = uvloop.new_event_loop
+    told = telemetry if telemetry is not None else Telemetry()
+
+    async def run() -> None:
+        await Worker(config, told).run()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        try:
+            runner.run(run())
+        finally:
+            told.emit("worker_stopped")
+            told.flush()
