@@ -13,13 +13,14 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from pipeline.codecs.base import BadRecord, Points, SeriesKey
+from pipeline.codecs.base import Points, SeriesKey
+from pipeline.codecs.event_times import read_times
 from pipeline.codecs.excerpt import quote
 from pipeline.codecs.json_fault import FieldRule, explain_json, json_kind
 from pipeline.codecs.json_rows import DECODE_FAILURES, decode_rows
+from pipeline.codecs.label_fault import explain_labels
 from pipeline.codecs.record import RecordBatch
-from pipeline.codecs.timestamps import RawTime, parse_time, parse_times
-from pipeline.errors import DecodeError, SampleError
+from pipeline.errors import DecodeError
 
 __all__ = ["MetricJsonCodec", "labels_of"]
 
@@ -78,7 +79,7 @@ def labels_of(key: SeriesKey) -> dict[str, str]:
     try:
         labels = _labels_decoder.decode(raw_labels)
     except DECODE_FAILURES as error:
-        raise _explain_labels(raw_labels) from error
+        raise explain_labels(raw_labels) from error
     labels["__name__"] = name
     return labels
 
@@ -90,23 +91,6 @@ def _find_name_end(raw: bytes) -> int:
     while (end - len(raw[:end].rstrip(b"\\"))) % 2:
         end = raw.index(b'"', end + 1)
     return end + 1
-
-
-def _explain_labels(raw: bytes) -> SampleError:
-    cure = 'send labels as {"name": "text"}, numbers quoted'
-    try:
-        raw.decode()
-        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except msgspec.ValidationError:
-        return SampleError(f"labels: found {json_kind(raw)} {quote(raw)}, expected an object; {cure}", code="LABELS_TYPE")
-    except DECODE_FAILURES as error:
-        return SampleError(f"labels: {str(error)[:80]} in {quote(raw)}; see to the producer's encoding", code="JSON_UTF8")
-    for name, value in fields.items():
-        text = bytes(value)
-        if json_kind(text) != "text":
-            found = f"{json_kind(text)} {quote(text)}"
-            return SampleError(f"label {quote(name)}: found {found}, expected text; {cure}", code="LABELS_TYPE")
-    return SampleError("labels: one is there twice, and not each time as text; send every label once", code="LABELS_TYPE")
 
 
 def _explain(value: bytes) -> DecodeError:
@@ -137,21 +121,12 @@ class MetricJsonCodec:
     def decode(self, batch: RecordBatch) -> Points:
         """One point of every good record."""
         records, row, bad, n_empty = decode_rows(batch, self._decode, _explain)
-        raw_times = list(map(_take_ts, records))
-        event_time_ns = parse_times(raw_times) if raw_times else np.empty(0, dtype=np.int64)
-        if event_time_ns is None:
-            event_time_ns = np.empty(len(records), dtype=np.int64)
-            good: list[int] = []
-            for i, raw in enumerate(raw_times):
-                try:
-                    event_time_ns[i] = _parse_ts(raw)
-                    good.append(i)
-                except DecodeError as error:
-                    bad.append(BadRecord(int(row[i]), error))
-            if len(good) < len(records):
-                bad.sort(key=_take_row)
-                records = [records[i] for i in good]
-                row, event_time_ns = row[good], event_time_ns[good]
+        times = read_times(list(map(_take_ts, records)), row)
+        event_time_ns = times.event_time_ns
+        if times.good is not None:
+            bad = sorted(bad + times.bad, key=_take_row)
+            records = [records[i] for i in times.good]
+            row, event_time_ns = row[times.good], event_time_ns[times.good]
         return Points(
             row=row,
             position=np.zeros(len(records), dtype=np.int64),
@@ -165,9 +140,3 @@ class MetricJsonCodec:
 
 
 _take_row = attrgetter("row")
-
-
-def _parse_ts(raw: RawTime | None) -> int:
-    if raw is None:
-        raise DecodeError(f"ts: found none, expected the sample's time; {_TS_CURE}", code="FIELD_MISSING")
-    return parse_time(raw)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.codecs.base import Codec
+from pipeline.codecs.fluentd_json import FluentdJsonCodec
+from pipeline.codecs.log_json import LogJsonCodec
 from pipeline.codecs.metric_json import MetricJsonCodec
 from pipeline.config.schema import SourceTopic
 
@@ -12,6 +14,8 @@ __all__ = ["FORMATS", "codec"]
 
 FORMATS: dict[str, Callable[[], Codec]] = {
     "metric_json": MetricJsonCodec,
+    "log_json": LogJsonCodec,
+    "fluentd_json": FluentdJsonCodec,
 }
 """Format name → what makes its codec."""
 

@@ -12,9 +12,9 @@ from there on                     nanoseconds   nanosecond
 ================================  ============  =================================
 
 Integers are exact.  A float of seconds has a resolution of 0.24 µs in this century, so its digits below the microsecond are
-noise; rounded, it is the number the producer wrote.  Text is RFC 3339: any offset, a missing one counts as UTC, fractions are
-kept to the nanosecond (further digits are cut), a 60th second is the first of the next minute.  Event times lie in
-1970-01-01 ≤ t < 2200-01-01, where differences of two always fit 64 bits.
+noise; rounded, it is the number the producer wrote.  Text is RFC 3339: any offset, a missing one counts as UTC, a space before it
+is allowed (Ruby and so Fluentd write one), fractions are kept to the nanosecond (further digits are cut), a 60th second is the
+first of the next minute.  Event times lie in 1970-01-01 ≤ t < 2200-01-01, where differences of two always fit 64 bits.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _UNITS = (
 )
 _EXACT_BELOW = 2**53
 _CURE = "send seconds or milliseconds since 1970, or RFC 3339 text such as 2026-11-24T10:00:00.5Z"
-_TEXT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:[Zz]|([+-])(\d\d):?(\d\d))?", re.ASCII)
+_TEXT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?: ?(?:[Zz]|([+-])(\d\d):?(\d\d)))?", re.ASCII)
 _EPOCH_ORDINAL = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 

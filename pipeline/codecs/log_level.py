@@ -1,0 +1,64 @@
+"""Severity words of log lines in one spelling.
+
+Words are put in upper case, and the short and long forms of one word in one: ``warning`` → ``WARN``, ``err`` → ``ERROR``, ``crit``
+→ ``CRITICAL``, ``emerg`` → ``EMERGENCY``, ``informational`` → ``INFO``, one letter (glog) → its word.  Numbers 0 to 7 are syslog's
+severities (RFC 5424, section 6.2.1), 10 to 60 in tens those of bunyan and pino; as text they mean the same.  Any other word of up to
+16 characters stays as it is; what is longer, or another number, is no level: "".
+"""
+
+from __future__ import annotations
+
+__all__ = ["normalise_level"]
+
+_MAX_CHARACTERS = 16
+_BY_NUMBER = {
+    **dict(enumerate(("EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARN", "NOTICE", "INFO", "DEBUG"))),
+    **dict(zip(range(10, 70, 10), ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"), strict=True)),
+}
+_BY_WORD = {
+    "WARNING": "WARN",
+    "ERR": "ERROR",
+    "SEVERE": "ERROR",
+    "CRIT": "CRITICAL",
+    "EMERG": "EMERGENCY",
+    "PANIC": "EMERGENCY",
+    "INFORMATION": "INFO",
+    "INFORMATIONAL": "INFO",
+    "VERBOSE": "TRACE",
+    "T": "TRACE",
+    "D": "DEBUG",
+    "I": "INFO",
+    "N": "NOTICE",
+    "W": "WARN",
+    "E": "ERROR",
+    "F": "FATAL",
+    **{str(number): word for number, word in _BY_NUMBER.items()},
+}
+# What most records have: looked up as it stands.
+_AS_SENT = {
+    spelling: _BY_WORD.get(word.upper(), word.upper())
+    for word in (*_BY_WORD, *_BY_NUMBER.values())
+    for spelling in (word.upper(), word.lower(), word.capitalize())
+}
+
+
+def normalise_level(raw: str | int | float | None) -> str:
+    """The severity word of a record's level, upper case; "" = none that can be used.
+
+    Examples
+    --------
+    >>> [normalise_level(raw) for raw in ("warning", "Error", "W", 3, 30, "7", "audit", None, 99, "x" * 17)]
+    ['WARN', 'ERROR', 'WARN', 'ERROR', 'INFO', 'DEBUG', 'AUDIT', '', '', '']
+    """
+    if raw is None:
+        return ""
+    if isinstance(raw, str):
+        known = _AS_SENT.get(raw)
+        if known is not None:
+            return known
+        word = raw.strip().upper()
+        known = _BY_WORD.get(word)
+        if known is not None:
+            return known
+        return word if len(word) <= _MAX_CHARACTERS and not word.lstrip("+-.")[:1].isdigit() else ""
+    return _BY_NUMBER.get(int(raw), "") if -1 < raw < 1_000 and raw == int(raw) else ""
