@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -18,8 +17,19 @@ from pipeline.service.assignment import Assignment
 from pipeline.service.kafka_settings import bootstrap_servers
 from pipeline.service.transport import BatchConsumer, BatchConsumerThread, BatchTransport, FetchedBatch
 from pipeline.telemetry.events import Telemetry
+from pipeline.telemetry.library_logs import hear_libraries
 
 __all__ = ["WorkerApp", "build_app"]
+
+_ORDINARY = (
+    "because it is rebalancing",
+    "Marking the coordinator dead",
+    "GroupCoordinatorNotAvailableError",
+    "Coordinator load in progress",
+    "Recovery rebalancing again",
+    "rebalance again generation id",
+)
+"""Parts of what Faust and aiokafka warn of in the ordinary course of a rebalance or a broker's start."""
 
 
 class WorkerApp(faust.App):
@@ -92,8 +102,7 @@ def build_app(
     every_second : async callable
         Called by a Faust timer.
     """
-    for name in ("faust", "mode", "aiokafka"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    hear_libraries(telemetry, ("faust", "mode", "aiokafka"), _ORDINARY)
     app = WorkerApp(
         config.worker.group,
         broker=";".join(f"kafka://{server}" for server in bootstrap_servers(config.broker)),

@@ -23,7 +23,6 @@ from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
@@ -31,6 +30,7 @@ from faust.types import TP, ConsumerMessage
 
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
+from pipeline.service.assignor import EvenAssignor
 from pipeline.service.kafka_settings import connection_arguments
 from pipeline.service.record_columns import to_columns
 from pipeline.telemetry.events import Telemetry
@@ -106,14 +106,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         config = _context(self.app).settings_of_worker
         broker, worker = config.broker, config.worker
-        self._assignor = StickyPartitionAssignor
+        self._assignor = EvenAssignor([topic.name for topic in config.topics], self._generation)
         self._max_records = worker.max_poll_records
         self._wake = asyncio.Event()
         return aiokafka.AIOKafkaConsumer(
             **connection_arguments(broker),
             client_id="streamwarden-worker",
             group_id=worker.group,
-            partition_assignment_strategy=[StickyPartitionAssignor],
+            partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset=worker.start_at,
             # Batches are paced by grants, so that there is no poll whose absence would mean anything.
@@ -127,6 +127,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             isolation_level=worker.isolation,
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         )
+
+    def _generation(self) -> int:
+        consumer = self._consumer
+        return 0 if consumer is None else int(getattr(consumer._coordinator, "generation", 0))
 
     # From the main loop.
 

@@ -22,28 +22,36 @@ _LOGGER = logging.getLogger("streamwarden")
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """An event's level and its constant sentence, in the past tense."""
+    """An event's level and its constant sentence, in the past tense.
+
+    `is_repeatable`: every one of them is logged, also in a row (few, and each matters by itself).
+    """
 
     level: int
     message: str
+    is_repeatable: bool = False
+
+
+def _each(level: int, message: str) -> EventSpec:
+    return EventSpec(level, message, is_repeatable=True)
 
 
 EVENTS: dict[str, EventSpec] = {
-    "worker_started": EventSpec(logging.INFO, "Worker started."),
-    "kernels_warmed": EventSpec(logging.INFO, "Kernels were compiled or loaded."),
-    "worker_ready": EventSpec(logging.INFO, "Worker warmed up its kernels and joined the group."),
-    "stop_requested": EventSpec(logging.INFO, "A signal asked the worker to stop."),
-    "worker_stopped": EventSpec(logging.INFO, "Worker stopped."),
-    "worker_failed": EventSpec(logging.CRITICAL, "Worker failed and stopped."),
-    "partitions_assigned": EventSpec(logging.INFO, "Partitions were assigned."),
-    "partitions_revoked": EventSpec(logging.INFO, "Partitions were taken away."),
-    "relearn_started": EventSpec(logging.INFO, "Reading again from the restart horizon, to learn without emitting."),
-    "relearn_finished": EventSpec(logging.INFO, "Learned up to the committed offset; emitting from here on."),
-    "offset_out_of_range": EventSpec(
+    "worker_started": _each(logging.INFO, "Worker started."),
+    "kernels_warmed": _each(logging.INFO, "Kernels were compiled or loaded."),
+    "worker_ready": _each(logging.INFO, "Worker warmed up its kernels and joined the group."),
+    "stop_requested": _each(logging.INFO, "A signal asked the worker to stop."),
+    "worker_stopped": _each(logging.INFO, "Worker stopped."),
+    "worker_failed": _each(logging.CRITICAL, "Worker failed and stopped."),
+    "partitions_assigned": _each(logging.INFO, "Partitions were assigned."),
+    "partitions_revoked": _each(logging.INFO, "Partitions were taken away."),
+    "relearn_started": _each(logging.INFO, "Reading again from the restart horizon, to learn without emitting."),
+    "relearn_finished": _each(logging.INFO, "Learned up to the committed offset; emitting from here on."),
+    "offset_out_of_range": _each(
         logging.WARNING, "The committed offset is not in the topic any more: records expired unread, or the topic was made anew."
     ),
-    "batch_abandoned": EventSpec(logging.WARNING, "A batch did not finish before its partition was taken away; it is read again."),
-    "incidents_restored": EventSpec(logging.INFO, "Incidents were restored."),
+    "batch_abandoned": _each(logging.WARNING, "A batch did not finish before its partition was taken away; it is read again."),
+    "incidents_restored": _each(logging.INFO, "Incidents were restored."),
     "batch_processed": EventSpec(logging.DEBUG, "Batch was processed."),
     "records_dead_lettered": EventSpec(logging.WARNING, "Records could not be used and went to the dead-letter topic."),
     "series_ceiling_reached": EventSpec(logging.WARNING, "The ceiling of series was reached; further series are filtered."),
@@ -54,10 +62,11 @@ EVENTS: dict[str, EventSpec] = {
     "provider_late": EventSpec(logging.WARNING, "Cross-check provider missed the deadline; its verdicts are unknown."),
     "alert_published": EventSpec(logging.INFO, "Alert event was published."),
     "alert_suppressed": EventSpec(logging.INFO, "Suspicion raised no alert."),
+    "library_warned": EventSpec(logging.WARNING, "A library warned."),
     "broker_unavailable": EventSpec(logging.WARNING, "Broker refused or could not be reached; trying again."),
     "offsets_committed": EventSpec(logging.DEBUG, "Offsets were committed."),
     "commit_failed": EventSpec(logging.WARNING, "Offsets could not be committed; they will be with the next commit."),
-    "state_uncertain": EventSpec(logging.CRITICAL, "State is uncertain; the process stops."),
+    "state_uncertain": _each(logging.CRITICAL, "State is uncertain; the process stops."),
 }  # fmt: skip
 """Every event there is, by name."""
 
@@ -112,7 +121,7 @@ class Telemetry:
         self.metrics.count("events_total", event=event, code=code)
         if not self._logger.isEnabledFor(spec.level):
             return
-        n_suppressed = self._admit((event, code), spec.level)
+        n_suppressed = 0 if spec.is_repeatable else self._admit((event, code))
         if n_suppressed is None:
             return
         data: dict[str, Any] = {"event": event, **({"error_code": code} if code else {}), **fields}
@@ -131,11 +140,11 @@ class Telemetry:
                 self._logger.log(EVENTS[event].level, EVENTS[event].message, extra={FIELDS_ATTRIBUTE: data})
         self._n_suppressed.clear()
 
-    def _admit(self, key: tuple[str, str], level: int) -> int | None:
+    def _admit(self, key: tuple[str, str]) -> int | None:
         """Number of lines left out since the last one; None = leave this one out too."""
         now_secs = self._clock.monotonic_secs()
         logged_secs = self._logged_secs.get(key)
-        if level < logging.CRITICAL and logged_secs is not None and now_secs - logged_secs < REPEAT_SECS:
+        if logged_secs is not None and now_secs - logged_secs < REPEAT_SECS:
             self._n_suppressed[key] = self._n_suppressed.get(key, 0) + 1
             return None
         self._logged_secs[key] = now_secs
