@@ -8,7 +8,7 @@ Whatever fills it (the ordinary lane joins values, a faster lane keeps the fetch
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +101,26 @@ class RecordBatch:
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    def from_row(self, row: int) -> RecordBatch:
+        """The records from `row` on, over the same buffer.
+
+        Examples
+        --------
+        >>> batch = RecordBatch.from_rows("t", 0, [(0, 0, None, b"a"), (1, 0, None, b"b")], headers={1: [("h", b"x")]})
+        >>> batch.from_row(1).values(), batch.from_row(1).headers
+        ([b'b'], {0: [('h', b'x')]})
+        """
+        return replace(
+            self,
+            offset=self.offset[row:],
+            timestamp_ms=self.timestamp_ms[row:],
+            key_start=self.key_start[row:],
+            key_length=self.key_length[row:],
+            value_start=self.value_start[row:],
+            value_length=self.value_length[row:],
+            headers={at - row: headers for at, headers in self.headers.items() if at >= row},
+        )
 
     def key(self, row: int) -> bytes | None:
         """Key bytes of a row; None = null."""

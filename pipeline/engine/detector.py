@@ -5,38 +5,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from models import registry
-from models.base import FloatColumn, IntColumn, Scores
+from models.base import IntColumn, Scores
+from models.state_array import Row
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.episode import EpisodeEvents, Episodes
 from pipeline.engine.threshold import Judgement, Threshold
+from pipeline.engine.threshold_kernel import UNKNOWN
+from pipeline.samples.batch import SampleBatch
 
-__all__ = ["NO_ROW", "Columns", "Detector", "Findings"]
+__all__ = ["NO_ROW", "Detector", "Findings"]
 
 NO_ROW = -1
-
-
-class Columns(NamedTuple):
-    """Samples that were accepted, in order.
-
-    Attributes
-    ----------
-    slot, event_time_ns, offset, position : (B,) int64
-        The series' slot in the lane, event time in ns UTC, place in the log.
-    value : (B,) float64
-        Finite.
-    """
-
-    slot: IntColumn
-    event_time_ns: IntColumn
-    offset: IntColumn
-    position: IntColumn
-    value: FloatColumn
-
-    def select(self, index: IntColumn) -> Columns:
-        """The samples at `index`, in that order."""
-        return Columns(*(column[index] for column in self))
 
 
 class Findings(NamedTuple):
@@ -44,17 +26,20 @@ class Findings(NamedTuple):
 
     Attributes
     ----------
-    columns : Columns
-        The samples it looked at.
+    samples : SampleBatch
+        Those it looked at.
+    given : (B,) int64
+        Which ones of those it was given.
     scores : Scores
         Of its model.
     judgement : Judgement
         Of its threshold.
     events : EpisodeEvents
-        What became of its episodes; `index` points into `columns`.
+        What became of its episodes; `events.sample` points into `samples`.
     """
 
-    columns: Columns
+    samples: SampleBatch
+    given: IntColumn
     scores: Scores
     judgement: Judgement
     events: EpisodeEvents
@@ -97,8 +82,6 @@ class Detector:
         self.threshold = Threshold(settings.threshold, self.estimator)
         self.episodes = Episodes(settings.episode, settings.direction)
         self._row_of: IntColumn = np.full(0, NO_ROW, dtype=np.int64)
-        self._expected: FloatColumn = np.zeros(0)
-        self._scale: FloatColumn = np.zeros(0)
         self._is_ready = np.zeros(0, dtype=np.bool_)
         self._n_rows = 0
         self._free_rows: list[int] = []
@@ -108,18 +91,15 @@ class Detector:
         """Series it scores."""
         return self._n_rows - len(self._free_rows)
 
-    @property
-    def n_ready(self) -> int:
-        """Series whose last sample its model had an opinion about."""
-        return int(np.count_nonzero(self._is_ready[: self._n_rows]))
+    def is_ready(self) -> npt.NDArray[np.bool_]:
+        """Per slot of the lane, whether the last sample of its series could have been found anomalous: (S,) bool."""
+        is_own: npt.NDArray[np.bool_] = self._row_of != NO_ROW
+        is_own[is_own] = self._is_ready[self._row_of[is_own]]
+        return is_own
 
     def row_of(self, slot: int) -> int:
         """Its row for a slot of the lane; `NO_ROW` = not one of its series."""
         return int(self._row_of[slot])
-
-    def latest(self, row: int) -> tuple[float, float]:
-        """What the model expected of the series' last sample, and its scale; NaN = no notion."""
-        return float(self._expected[row]), float(self._scale[row])
 
     def reserve_slots(self, n_slots: int) -> None:
         """Make slots ``0 .. n_slots-1`` of the lane known; those that are new belong to no series of its own."""
@@ -138,61 +118,58 @@ class Detector:
             self._reserve(self._n_rows)
         self._row_of[slot] = row
 
-    def remove(self, slot: int) -> None:
-        """Forget the series in `slot`, if it is one of its own; its row returns to that of a series never seen."""
-        row = self.row_of(slot)
-        if row == NO_ROW:
+    def remove(self, slots: IntColumn) -> None:
+        """Forget the series in `slots`, as far as they are its own; their rows return to those of series never seen."""
+        rows = self._row_of[slots]
+        rows = rows[rows != NO_ROW]
+        if not rows.size:
             return
-        rows = np.array([row], dtype=np.int64)
         self.estimator.reset(rows)
         self.threshold.reset(rows)
         self.episodes.reset(rows)
-        self._expected[row] = self._scale[row] = np.nan
-        self._is_ready[row] = False
-        self._row_of[slot] = NO_ROW
-        self._free_rows.append(row)
+        self._is_ready[rows] = False
+        self._row_of[slots] = NO_ROW
+        self._free_rows += rows.tolist()
+
+    def open_episode_of(self, slot: int) -> Row | None:
+        """The episode that is open for the series in `slot`: an EPISODE_ROW; None = there is none."""
+        row = self.row_of(slot)
+        if row == NO_ROW:
+            return None
+        facts = self.episodes.get(row)
+        return facts if facts["is_open"] else None
 
     def _reserve(self, n_rows: int) -> None:
         self.estimator.reserve(n_rows)
         self.threshold.reserve(n_rows)
         self.episodes.reserve(n_rows)
-        if n_rows > self._expected.size:
-            capacity = max(n_rows, 2 * self._expected.size)
-            self._expected = _grow(self._expected, capacity, np.nan)
-            self._scale = _grow(self._scale, capacity, np.nan)
-            is_ready = np.zeros(capacity, dtype=np.bool_)
+        if n_rows > self._is_ready.size:
+            is_ready = np.zeros(max(n_rows, 2 * self._is_ready.size), dtype=np.bool_)
             is_ready[: self._is_ready.size] = self._is_ready
             self._is_ready = is_ready
 
-    def score(self, columns: Columns) -> Findings | None:
+    def score(self, samples: SampleBatch) -> Findings | None:
         """Score, judge and follow the samples of its series, in order; None when there are none.  Mutates its state."""
-        rows = self._row_of[columns.slot]
+        rows = self._row_of[samples.slot]
+        given = np.arange(rows.size)
         if rows.size and rows.min() == NO_ROW:
-            index = np.flatnonzero(rows != NO_ROW)
-            columns, rows = columns.select(index), rows[index]
+            given = np.flatnonzero(rows != NO_ROW)
+            samples, rows = samples.select(given), rows[given]
         if not rows.size:
             return None
         scores = Scores.empty(rows.size)
-        ready = self.estimator.score_learn_many(rows, columns.event_time_ns, columns.value, scores)
-        judgement = self.threshold.judge(rows, columns.value, scores, ready)
+        ready = self.estimator.score_learn_many(rows, samples.event_time_ns, samples.value, scores)
+        judgement = self.threshold.judge(rows, samples.value, scores, ready)
         events = self.episodes.follow(
             rows,
             judgement.verdict,
-            columns.event_time_ns,
-            columns.offset,
-            columns.position,
-            columns.value,
+            samples.event_time_ns,
+            samples.offset,
+            samples.position,
+            samples.value,
             scores,
             judgement.tail,
         )
         # The last sample of a series in the batch is written last.
-        self._expected[rows] = scores.expected
-        self._scale[rows] = scores.scale
-        self._is_ready[rows] = ready
-        return Findings(columns, scores, judgement, events)
-
-
-def _grow(column: FloatColumn, capacity: int, fill: float) -> FloatColumn:
-    grown = np.full(capacity, fill)
-    grown[: column.size] = column
-    return grown
+        self._is_ready[rows] = judgement.verdict != UNKNOWN
+        return Findings(samples, given, scores, judgement, events)

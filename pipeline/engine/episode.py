@@ -46,7 +46,7 @@ class EpisodeEvents(NamedTuple):
 
     Attributes
     ----------
-    index : (E,) int64
+    sample : (E,) int64
         Sample of the batch that made it happen.
     phase : (E,) int64
         Index into `PHASES`.
@@ -56,7 +56,7 @@ class EpisodeEvents(NamedTuple):
         Anomalous samples of the batch that were counted only, and those on the side that does not count.
     """
 
-    index: IntColumn
+    sample: IntColumn
     phase: IntColumn
     facts: StateArray
     n_folded: int

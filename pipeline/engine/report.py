@@ -63,12 +63,12 @@ class Reporter:
     def report_point(self, detector: Detector, findings: Findings, ordinal: int, series: LabelSet, context: Context) -> Anomaly:
         """The anomaly of the `ordinal`-th event of `findings`."""
         events = findings.events
-        i = int(events.index[ordinal])
+        i = int(events.sample[ordinal])
         phase = PHASES[int(events.phase[ordinal])]
         facts = events.facts[ordinal]
-        columns, scores = findings.columns, findings.scores
-        place = Place(int(columns.offset[i]), int(columns.position[i]), int(columns.event_time_ns[i]))
-        value, expected, scale = float(columns.value[i]), float(scores.expected[i]), float(scores.scale[i])
+        samples, scores = findings.samples, findings.scores
+        place = Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
+        value, expected, scale = float(samples.value[i]), float(scores.expected[i]), float(scores.scale[i])
         band = measure_band(expected, scale, detector.threshold.band_tail)
         score, tail, peak = float(scores.score[i]), float(findings.judgement.tail[i]), float(facts["peak_tail"])
         n_anomalous, started_ns = int(facts["n_anomalous"]), int(facts["started_ns"])

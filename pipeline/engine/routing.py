@@ -12,7 +12,8 @@ import orjson
 from models.base import IntColumn
 from pipeline.config.matching import matches
 from pipeline.config.schema import DetectorSettings
-from pipeline.engine.detector import Columns, Detector, Findings
+from pipeline.engine.detector import NO_ROW, Detector, Findings
+from pipeline.samples.batch import SampleBatch
 from pipeline.samples.labels import LabelSet
 
 __all__ = ["Detectors", "choose_detectors"]
@@ -83,31 +84,38 @@ class Detectors:
         models = [[one.settings.name, one.estimator.name, dict(one.estimator.parameters)] for one in self._detectors]
         return hashlib.blake2b(orjson.dumps(models, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
-    def find_unrouted(self, slots: IntColumn) -> list[int]:
-        """Slots whose series have not been routed yet, each once, in order of appearance."""
-        if slots.size and int(slots.max()) >= self._is_routed.size:
-            self._reserve(int(slots.max()) + 1)
-        unrouted = slots[~self._is_routed[slots]]
-        return list(dict.fromkeys(unrouted.tolist())) if unrouted.size else []
+    def reserve(self, n_slots: int) -> None:
+        """Make slots ``0 .. n_slots-1`` of the lane known; those that are new are not routed."""
+        if n_slots <= self._is_routed.size:
+            return
+        capacity = max(n_slots, 2 * self._is_routed.size, 64)
+        self._is_routed = _grow(self._is_routed, capacity)
+        self._is_scored = _grow(self._is_scored, capacity)
+        for detector in self._detectors:
+            detector.reserve_slots(capacity)
+
+    def is_routed(self, slot: int) -> bool:
+        """Whether the series in `slot` was given to its detectors."""
+        return bool(self._is_routed[slot])
 
     def route(self, slot: int, series: LabelSet) -> None:
-        """Give the new series in `slot` to its detectors."""
+        """Give the new series in `slot`, which is reserved, to its detectors."""
         chosen = choose_detectors(self._settings, self._topic, series)
         for ordinal in chosen:
             self._detectors[ordinal].add(slot)
         self._is_routed[slot] = True
         self._is_scored[slot] = bool(chosen)
 
-    def remove(self, slot: int) -> None:
-        """Forget the series in `slot` everywhere."""
+    def remove(self, slots: IntColumn) -> None:
+        """Forget the series in `slots` everywhere."""
         for detector in self._detectors:
-            detector.remove(slot)
-        self._is_routed[slot] = False
-        self._is_scored[slot] = False
+            detector.remove(slots)
+        self._is_routed[slots] = False
+        self._is_scored[slots] = False
 
     def detectors_of(self, slot: int) -> list[Detector]:
         """Detectors that score the series in `slot`, in order."""
-        return [detector for detector in self._detectors if detector.row_of(slot) >= 0]
+        return [detector for detector in self._detectors if detector.row_of(slot) != NO_ROW]
 
     def absence_detector_of(self, slot: int) -> Detector | None:
         """The first of them that reports silence; None = none does."""
@@ -117,21 +125,24 @@ class Detectors:
         """Which of `slots` (routed) have a detector: (B,) bool."""
         return self._is_scored[slots]
 
-    def score(self, columns: Columns) -> list[tuple[Detector, Findings]]:
+    def count_ready(self) -> tuple[int, int]:
+        """Series that have a detector, and those of them about whose last sample at least one detector could say something."""
+        is_ready = np.zeros(self._is_scored.size, dtype=np.bool_)
+        for detector in self._detectors:
+            is_ready |= detector.is_ready()[: is_ready.size]
+        return int(np.count_nonzero(self._is_scored)), int(np.count_nonzero(is_ready))
+
+    def score(self, samples: SampleBatch) -> list[tuple[Detector, Findings]]:
         """Let every detector look at the samples of its series; those without any are left out."""
         found = []
         for detector in self._detectors:
-            findings = detector.score(columns)
+            findings = detector.score(samples)
             if findings is not None:
                 found.append((detector, findings))
         return found
 
-    def _reserve(self, n_slots: int) -> None:
-        capacity = max(n_slots, 2 * self._is_routed.size, 64)
-        for name in ("_is_routed", "_is_scored"):
-            grown = np.zeros(capacity, dtype=np.bool_)
-            old = getattr(self, name)
-            grown[: old.size] = old
-            setattr(self, name, grown)
-        for detector in self._detectors:
-            detector.reserve_slots(capacity)
+
+def _grow(column: npt.NDArray[np.bool_], n_slots: int) -> npt.NDArray[np.bool_]:
+    grown = np.zeros(n_slots, dtype=np.bool_)
+    grown[: column.size] = column
+    return grown

@@ -48,7 +48,8 @@ def estimate_tail(row: Row, surprise: float) -> float:
         return SMALLEST_TAIL
     # The predictive tail of an exponential whose rate is known from k excesses is Pareto with shape 1 / k.
     shape = SHAPE + 1.0 / (row.n_excess + PRIOR_EXCEEDANCES)
-    return max(row.rate * (1.0 + shape * excess / (mean_excess * (1.0 - SHAPE))) ** (-1.0 / shape), SMALLEST_TAIL)
+    tail: float = row.rate * (1.0 + shape * excess / (mean_excess * (1.0 - SHAPE))) ** (-1.0 / shape)
+    return max(tail, SMALLEST_TAIL)
 
 
 @kernel_inline

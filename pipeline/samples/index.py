@@ -14,7 +14,7 @@ from pipeline.codecs.base import SeriesKey
 from pipeline.errors import RecordError, StateError
 from pipeline.samples.labels import LabelSet
 
-__all__ = ["BAD_LABELS", "REFUSED", "SeriesIndex"]
+__all__ = ["BAD_LABELS", "REFUSED", "UNKNOWN", "SeriesIndex"]
 
 REFUSED = -1
 """In place of a slot: the ceiling of live series is reached."""
@@ -22,9 +22,11 @@ REFUSED = -1
 BAD_LABELS = -2
 """In place of a slot: the labels cannot be used; `SeriesIndex.error_of` says why."""
 
+UNKNOWN = -3
+"""In place of a slot: the key was not seen before."""
+
 MAX_SPELLINGS = 8
 MAX_CACHED_KEY_BYTES = 8_192
-_UNKNOWN = -3
 
 LabelsOf = Callable[[SeriesKey], Mapping[str, str]]
 
@@ -51,13 +53,15 @@ class SeriesIndex:
     >>> index = SeriesIndex(2, {"region": "eu"})
     >>> def labels_of(key):
     ...     return {"__name__": key.strip()}
-    >>> index.slots_for(["cpu", " cpu", "mem", "disk", ""], labels_of).tolist()
-    [0, 0, 1, -1, -2]
+    >>> keys = ["cpu", " cpu", "mem", "disk", ""]
+    >>> slots = index.find_slots(keys)
+    >>> slots.tolist(), index.open_slots(keys, slots, 0, 5, labels_of), slots.tolist()
+    ([-3, -3, -3, -3, -3], None, [0, 0, 1, -1, -2])
     >>> str(index.label_set(1)), index.error_of("").code
     ('mem{region="eu"}', 'LABELS_NO_NAME')
     >>> index.evict([0])
-    >>> index.slots_for(["disk"], labels_of).tolist()
-    [0]
+    >>> index.find_slots(["cpu", "mem"]).tolist()
+    [-3, 1]
     """
 
     def __init__(self, max_series: int, default_labels: Mapping[str, str] | None = None) -> None:
@@ -80,41 +84,44 @@ class SeriesIndex:
         """Slots ever given out: what per-slot columns must have rows for."""
         return len(self._label_sets)
 
-    def slots_for(self, keys: Sequence[SeriesKey], labels_of: LabelsOf) -> npt.NDArray[np.int64]:
-        """Slots of series keys; series not met before get one, in order.
+    def find_slots(self, keys: Sequence[SeriesKey]) -> npt.NDArray[np.int64]:
+        """Slots of series keys: (M,) int64, `UNKNOWN` for those not seen before."""
+        return np.fromiter(map(self._slot_by_key.get, keys, repeat(UNKNOWN)), dtype=np.int64, count=len(keys))
+
+    def open_slots(
+        self, keys: Sequence[SeriesKey], slots: npt.NDArray[np.int64], start: int, stop: int, labels_of: LabelsOf
+    ) -> None:
+        """Give the series of unknown keys a slot, in order of appearance.
 
         Parameters
         ----------
         keys : sequence of M
             Series keys.
+        slots : (M,) int64, mutated
+            `UNKNOWN` ones from `start` up to `stop` become slots, `REFUSED` or `BAD_LABELS`.
+        start, stop : int
+            Which of them.
         labels_of : callable
             Series key → labels with ``__name__``; raises RecordError for labels that cannot be used.
-
-        Returns
-        -------
-        (M,) int64
-            Slots, `REFUSED` or `BAD_LABELS`.
         """
         self._errors = {}
-        slots = np.fromiter(map(self._slot_by_key.get, keys, repeat(_UNKNOWN)), dtype=np.int64, count=len(keys))
         refused: set[SeriesKey] = set()
-        for i in np.flatnonzero(slots == _UNKNOWN).tolist():
+        for i in (np.flatnonzero(slots[start:stop] == UNKNOWN) + start).tolist():
             key = keys[i]
             # Known by now: an earlier one of this batch.
-            slot = self._slot_by_key.get(key, _UNKNOWN)
-            if slot == _UNKNOWN and key in self._errors:
+            slot = self._slot_by_key.get(key, UNKNOWN)
+            if slot == UNKNOWN and key in self._errors:
                 slot = BAD_LABELS
-            elif slot == _UNKNOWN and key in refused:
+            elif slot == UNKNOWN and key in refused:
                 slot = REFUSED
-            elif slot == _UNKNOWN:
+            elif slot == UNKNOWN:
                 slot = self._resolve(key, labels_of)
                 if slot == REFUSED:
                     refused.add(key)
             slots[i] = slot
-        return slots
 
     def error_of(self, key: SeriesKey) -> RecordError:
-        """Why a key of the last `slots_for` has no usable labels.
+        """Why a key of the last `open_slots` has no usable labels.
 
         Raises
         ------
@@ -166,7 +173,7 @@ class SeriesIndex:
         Examples
         --------
         >>> index = SeriesIndex(2)
-        >>> _ = index.slots_for(["cpu"], lambda key: {"__name__": key})
+        >>> index.open_slots(["cpu"], index.find_slots(["cpu"]), 0, 1, lambda key: {"__name__": key})
         >>> index.snapshot()
         {'n_slots': 1, 'series': [[0, [['__name__', 'cpu']]]]}
         """

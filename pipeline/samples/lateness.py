@@ -8,15 +8,21 @@ Rules, in order, for a sample of a series:
 4. older than all of the 8, once there are 8: late, since it cannot be told from a duplicate;
 5. else accepted out of order.
 
-How the lane uses it, for a stretch of samples in which nothing is evicted::
+Time is the *watermark*, the highest event time taken so far, samples of refused series included: it must go on when all that is new
+is refused, or the ceiling would never be let down.  Silence and idleness are looked for after each record that brings the watermark
+into another cell of a fixed grid, so that nothing depends on how records were cut into batches.
 
-    verdicts = clock.classify(slots, event_time_ns)          # learns times
-    accepted = np.flatnonzero(verdicts.code == ACCEPTED)
-    ...                                                      # score; clock.context_at(...) for what is reported
-    clock.remember(slots[accepted], event_time_ns[accepted], value[accepted])
-    ...                                                      # at a crossing of the grid, with the watermark of then:
-    for slot in clock.find_silent(watermark_ns): ...         # clock.context(slot)
-    idle = clock.find_idle(watermark_ns); clock.reset(idle); index.evict(idle)
+A gap of the whole feed is nobody's silence: when the sample that ends it belongs to a series that was itself overdue, silence counts
+from that sample on.  When the gap alone is longer than ``evict_after_secs``, idleness does too, so that an outage of the producers does
+not cost what was learned.
+
+How the lane uses it::
+
+    while start < stop:
+        end, idle, silent = clock.take(samples, start, stop, verdicts)   # learns times; ends early when it found something
+        ...                                                              # silent: told at once, context of samples up to end
+        ...                                                              # idle: score up to end, remember, reset, evict
+        start = end
 """
 
 from __future__ import annotations
@@ -30,9 +36,10 @@ from models.state_array import StateArray
 from pipeline.clock import NS_PER_SEC
 from pipeline.config.schema import SeriesSettings
 from pipeline.samples import lateness_kernel as kernel
-from pipeline.samples.lateness_kernel import ACCEPTED, DUPLICATE, LATE
+from pipeline.samples.batch import SampleBatch
+from pipeline.samples.lateness_kernel import ACCEPTED, DUPLICATE, LATE, NEVER, UNUSABLE
 
-__all__ = ["ACCEPTED", "CLOCK_ROW", "DUPLICATE", "LATE", "SeriesClock", "Verdicts"]
+__all__ = ["ACCEPTED", "CLOCK_ROW", "DUPLICATE", "LATE", "NEVER", "UNUSABLE", "Quiet", "SeriesClock", "Verdicts"]
 
 CLOCK_ROW = np.dtype(
     [
@@ -49,23 +56,47 @@ CLOCK_ROW = np.dtype(
 """Of one series: its newest accepted event times, ascending, and how many there are; accepted samples; samples remembered; mean
 of its intervals and their mean absolute deviation, ns; whether its silence was noticed and still lasts."""
 
+_INT64_MAX = 2**63 - 1
 _IntColumn = npt.NDArray[np.int64]
 _FloatColumn = npt.NDArray[np.float64]
 
 
 class Verdicts(NamedTuple):
-    """What `SeriesClock.classify` says.
+    """What `SeriesClock.take` says of samples.
 
     Attributes
     ----------
     code : (B,) int8
-        `ACCEPTED`, `LATE` or `DUPLICATE` (0, 1, 2).
+        `ACCEPTED`, `LATE`, `DUPLICATE` or `UNUSABLE` (0, 1, 2, 3); the last for samples without a slot.
     was_silent : (B,) bool
-        The sample ends a silence that `SeriesClock.find_silent` had told of.
+        The sample ends a silence that was told of.
     """
 
     code: npt.NDArray[np.int8]
     was_silent: npt.NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, n: int) -> Verdicts:
+        """Uninitialised columns for `n` samples."""
+        return cls(np.empty(n, dtype=np.int8), np.empty(n, dtype=np.bool_))
+
+
+class Quiet(NamedTuple):
+    """How far `SeriesClock.take` came, and who was found quiet there.
+
+    Attributes
+    ----------
+    end : int
+        First sample that was not looked at.
+    idle : (I,) int64
+        Slots, ascending, whose newest sample is older than the watermark by more than ``evict_after_secs``.
+    silent : (Q,) int64
+        Slots, ascending, that have fallen silent; each is told once, until its next sample newer than all others.
+    """
+
+    end: int
+    idle: _IntColumn
+    silent: _IntColumn
 
 
 class SeriesClock:
@@ -89,19 +120,31 @@ class SeriesClock:
     Examples
     --------
     >>> clock = SeriesClock(SeriesSettings(silence_min_samples=3, silence_min_secs=0), lateness_secs=5.0)
-    >>> clock.reserve(1)
-    >>> times = np.array([10, 20, 19, 20, 30, 24]) * 1_000_000_000
-    >>> slots = np.zeros(6, dtype=np.int64)
-    >>> clock.classify(slots, times).code.tolist()
-    [0, 0, 0, 2, 0, 1]
-    >>> clock.find_silent(31_000_000_000).tolist(), clock.find_silent(1_000_000_000_000).tolist()
-    ([], [0])
+    >>> clock.reserve(2)
+    >>> def samples(slot, *secs):
+    ...     order = np.arange(len(secs))
+    ...     times = np.array(secs, dtype=np.int64) * 1_000_000_000
+    ...     return SampleBatch(np.full(len(secs), slot), times, np.zeros(len(secs)), order, np.zeros_like(order), order)
+    >>> verdicts = Verdicts.empty(6)
+    >>> clock.take(samples(0, 10, 20, 19, 20, 30, 24), 0, 6, verdicts).end, verdicts.code.tolist()
+    (6, [0, 0, 0, 2, 0, 1])
+    >>> clock.take(samples(1, 31, 1000, 1001), 0, 3, verdicts).silent.tolist(), clock.watermark_ns
+    ([0], 1000000000000)
     """
 
     def __init__(self, settings: SeriesSettings, lateness_secs: float) -> None:
-        self._settings = settings
-        self._lateness_ns = round(lateness_secs * NS_PER_SEC)
+        self._lateness_ns = _to_ns(lateness_secs)
+        self._grid_ns = max(_to_ns(settings.check_interval_secs), 1)
+        self._limits = np.array(
+            [
+                settings.silence_intervals,
+                settings.silence_min_secs * NS_PER_SEC,
+                settings.silence_min_samples,
+                settings.evict_after_secs * NS_PER_SEC,
+            ]
+        )
         self._rows: StateArray = np.zeros(0, CLOCK_ROW)
+        self._time = np.full(4, NEVER, dtype=np.int64)
         self._recent_time: StateArray = np.zeros((0, settings.context_samples), np.int64)
         self._recent_value: StateArray = np.zeros((0, settings.context_samples), np.float64)
         self._n_slots = 0
@@ -124,19 +167,55 @@ class SeriesClock:
         """Forget what was learned of `slots`."""
         self._rows[slots] = np.zeros(1, CLOCK_ROW)
 
-    def classify(self, slots: _IntColumn, event_time_ns: _IntColumn) -> Verdicts:
-        """Judge samples in order and learn the times of the accepted ones.
+    @property
+    def watermark_ns(self) -> int:
+        """Highest event time taken so far, ns UTC; `NEVER` (-1) at first."""
+        return int(self._time[kernel.WATERMARK])
+
+    @property
+    def n_silent(self) -> int:
+        """Series that are silent now."""
+        return int(np.count_nonzero(self.rows["is_silent"]))
+
+    def next_check_ns(self) -> int:
+        """Least event time that brings the watermark into another cell of the grid, ns UTC."""
+        return (int(self._time[kernel.CELL]) + 1) * self._grid_ns
+
+    def take(self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, *, due_ns: int = _INT64_MAX) -> Quiet:
+        """Judge samples in order, learn the times of the accepted ones, and look for silence and idleness where that is due.
 
         Parameters
         ----------
-        slots : (B,) int64
-            All reserved.
-        event_time_ns : (B,) int64
-            ns UTC.
+        samples : SampleBatch
+            Slots are reserved; -1 = refused: it moves the watermark, no more; less = nothing at all.
+        start, stop : int
+            Which of them; both at the edge of a record.
+        verdicts : Verdicts
+            Written for the samples that were looked at.
+        due_ns : int
+            The first look at a watermark of at least this ends the call as well.
         """
-        verdicts = Verdicts(np.empty(slots.size, dtype=np.int8), np.empty(slots.size, dtype=np.bool_))
-        kernel.classify_many(self._rows, self._lateness_ns, slots, event_time_ns, *verdicts)
-        return verdicts
+        idle = np.empty(self._n_slots, dtype=np.int64)
+        silent = np.empty(self._n_slots, dtype=np.int64)
+        n_found = np.empty(2, dtype=np.int64)
+        end = kernel.take_many(
+            self.rows,
+            self._time,
+            self._lateness_ns,
+            self._grid_ns,
+            self._limits,
+            due_ns,
+            samples.slot,
+            samples.event_time_ns,
+            samples.row,
+            start,
+            stop,
+            *verdicts,
+            idle,
+            silent,
+            n_found,
+        )
+        return Quiet(int(end), idle[: n_found[0]], silent[: n_found[1]])
 
     def remember(self, slots: _IntColumn, event_time_ns: _IntColumn, value: _FloatColumn) -> None:
         """Keep accepted samples as context, the oldest giving way.
@@ -156,19 +235,19 @@ class SeriesClock:
         at = np.arange(max(n_recent - capacity, 0), n_recent) % capacity
         return self._recent_time[slot, at], self._recent_value[slot, at]
 
-    def context_at(
-        self, index: int, slots: _IntColumn, event_time_ns: _IntColumn, value: _FloatColumn
+    def context_with(
+        self, slot: int, slots: _IntColumn, event_time_ns: _IntColumn, value: _FloatColumn
     ) -> tuple[_IntColumn, _FloatColumn]:
-        """Context of sample `index` of accepted samples that are not remembered yet: it last, nothing after it.
+        """Context of a slot as it will be once accepted samples that are not remembered yet are.
 
         The same whichever way the samples were cut into batches.
 
         Parameters
         ----------
-        index : int
-            Which of the samples.
+        slot : int
+            Whose.
         slots, event_time_ns : (B,) int64
-            The accepted samples, in order.
+            The accepted samples, in order, up to the moment asked about.
         value : (B,) float64
             Their values.
 
@@ -177,60 +256,32 @@ class SeriesClock:
         >>> clock = SeriesClock(SeriesSettings(context_samples=8), lateness_secs=0.0)
         >>> clock.reserve(2)
         >>> clock.remember(np.array([1]), np.array([10]), np.array([0.5]))
-        >>> times, values = clock.context_at(1, np.array([0, 1, 1]), np.array([11, 12, 13]), np.array([7.0, 0.6, 0.7]))
+        >>> times, values = clock.context_with(1, np.array([0, 1]), np.array([11, 12]), np.array([7.0, 0.6]))
         >>> times.tolist(), values.tolist()
         ([10, 12], [0.5, 0.6])
         """
         capacity = self._recent_time.shape[1]
-        own = np.flatnonzero(slots[: index + 1] == slots[index])[-capacity:]
-        times, values = self.context(int(slots[index]))
-        kept = capacity - own.size
-        first = max(times.size - kept, 0)
+        own = np.flatnonzero(slots == slot)[-capacity:]
+        times, values = self.context(slot)
+        first = max(times.size + own.size - capacity, 0)
         return np.concatenate((times[first:], event_time_ns[own])), np.concatenate((values[first:], value[own]))
 
     def last_time_ns(self, slot: int) -> int:
-        """Newest accepted event time of a slot, ns UTC; -1 = none yet."""
+        """Newest accepted event time of a slot, ns UTC; `NEVER` (-1) = none yet."""
         row = self._rows[slot]
-        return int(row["ring"][row["n_ring"] - 1]) if row["n_ring"] else -1
+        return int(row["ring"][row["n_ring"] - 1]) if row["n_ring"] else NEVER
 
     def usual_interval_ns(self, slot: int) -> float:
         """Usual interval of a slot, ns; 0 = not known yet."""
         row = self._rows[slot]
         return float(row["interval_ns"] + row["deviation_ns"])
 
-    def find_silent(self, watermark_ns: int, settings: SeriesSettings | None = None) -> _IntColumn:
-        """Slots that have fallen silent, ascending; each is told once, until its next sample newer than all others.
-
-        Parameters
-        ----------
-        watermark_ns : int
-            Highest event time accepted in the partition, ns UTC.
-        settings : SeriesSettings, optional
-            In place of the clock's own.
-        """
-        chosen = settings or self._settings
-        found = np.empty(self._n_slots, dtype=np.int64)
-        n_found = kernel.find_silent(
-            self.rows,
-            watermark_ns,
-            chosen.silence_intervals,
-            chosen.silence_min_secs * NS_PER_SEC,
-            chosen.silence_min_samples,
-            found,
-        )
-        return found[:n_found]
-
-    def find_idle(self, watermark_ns: int) -> _IntColumn:
-        """Slots whose newest sample is older than the watermark by more than ``evict_after_secs``, ascending.
-
-        A slot without any accepted sample is not among them: give slots out only to samples that are then classified.
-        """
-        found = np.empty(self._n_slots, dtype=np.int64)
-        n_found = kernel.find_idle(self.rows, watermark_ns, self._settings.evict_after_secs * NS_PER_SEC, found)
-        return found[:n_found]
-
 
 def _grow(column: StateArray, n_rows: int) -> StateArray:
     grown = np.zeros((n_rows, *column.shape[1:]), column.dtype)
     grown[: column.shape[0]] = column
     return grown
+
+
+def _to_ns(secs: float) -> int:
+    return min(round(secs * NS_PER_SEC), _INT64_MAX // 4)

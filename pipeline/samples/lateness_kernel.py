@@ -7,7 +7,11 @@ from models.jit import kernel, kernel_inline
 from models.state_array import Row, StateArray
 
 RING = 8
-ACCEPTED, LATE, DUPLICATE = 0, 1, 2
+ACCEPTED, LATE, DUPLICATE, UNUSABLE = 0, 1, 2, 3
+REFUSED = -1
+NEVER = -1
+WATERMARK, CELL, HEARD_FROM, KEPT_FROM = 0, 1, 2, 3
+SILENCE_INTERVALS, SILENCE_MIN_NS, SILENCE_MIN_SAMPLES, EVICT_NS = 0, 1, 2, 3
 
 INTERVAL_WEIGHT = 1.0 / 32.0
 INTERVAL_CLIP = 4.0
@@ -64,51 +68,162 @@ def place(row: Row, n: int, event_time_ns: int) -> None:
 
 
 @kernel
-def classify_many(
-    rows: StateArray, lateness_ns: int, slots: IntColumn, event_time_ns: IntColumn, code: StateArray, was_silent: BoolColumn
+def classify(row: Row, t: int, lateness_ns: int) -> int:
+    """Say of one sample whether it is accepted, late or a duplicate, and learn its time when it is accepted."""
+    n = row.n_ring
+    if n == 0 or t > row.ring[n - 1]:
+        interval_ns = float(t - row.ring[n - 1]) if n > 0 else 0.0
+        place(row, n, t)
+        if row.n_samples >= RING:
+            learn_interval(row, interval_ns)
+        elif n > 0:
+            learn_first_intervals(row, row.n_ring)
+        row.is_silent = False
+    else:
+        for j in range(n):
+            if row.ring[j] == t:
+                return DUPLICATE
+        # Older than a full ring: it cannot be told from a duplicate.
+        if row.ring[n - 1] - t > lateness_ns or (n == RING and t < row.ring[0]):
+            return LATE
+        place(row, n, t)
+    row.n_samples += 1
+    return ACCEPTED
+
+
+@kernel
+def is_overdue(row: Row, quiet_ns: int, limits: FloatColumn) -> bool:
+    """Whether a series that has been quiet for so long is silent, if it has been heard often enough to tell."""
+    usual_ns: float = row.interval_ns + row.deviation_ns
+    is_known: bool = row.n_samples >= limits[SILENCE_MIN_SAMPLES]
+    return is_known and quiet_ns > limits[SILENCE_MIN_NS] and quiet_ns > limits[SILENCE_INTERVALS] * usual_ns
+
+
+@kernel
+def move_watermark(time: IntColumn, t: int, own_gap_ns: int, was_overdue: bool, limits: FloatColumn) -> None:
+    """Let the watermark follow a sample; a gap of the whole feed, told by a series that fell into it itself, is nobody's silence."""
+    step_ns = t - time[WATERMARK]
+    if time[WATERMARK] != NEVER and own_gap_ns > 0:
+        if was_overdue and step_ns > limits[SILENCE_MIN_NS]:
+            time[HEARD_FROM] = t
+        if step_ns > limits[EVICT_NS]:
+            time[KEPT_FROM] = t
+    time[WATERMARK] = t
+
+
+@kernel
+def find_quiet(
+    rows: StateArray, time: IntColumn, limits: FloatColumn, idle: IntColumn, silent: IntColumn, n_found: IntColumn
 ) -> None:
-    """Say of every sample, in order, whether it is accepted, late or a duplicate, and learn the times of the accepted ones.
+    """Find the series to be forgotten, and those that have fallen silent since they were last looked at; the latter are marked.
 
     Parameters
     ----------
     rows : (S,) CLOCK_ROW, mutated
+    time, limits, idle, silent, n_found
+        As in `take_many`.
+    """
+    n_idle = 0
+    n_silent = 0
+    watermark_ns = time[WATERMARK]
+    for slot in range(rows.size):
+        row = rows[slot]
+        if row.n_samples == 0:
+            continue
+        last_ns = row.ring[row.n_ring - 1]
+        if watermark_ns - max(last_ns, time[KEPT_FROM]) > limits[EVICT_NS]:
+            idle[n_idle] = slot
+            n_idle += 1
+        elif not row.is_silent and is_overdue(row, watermark_ns - max(last_ns, time[HEARD_FROM]), limits):
+            row.is_silent = True
+            silent[n_silent] = slot
+            n_silent += 1
+    n_found[0] = n_idle
+    n_found[1] = n_silent
+
+
+@kernel
+def take_many(
+    rows: StateArray,
+    time: IntColumn,
+    lateness_ns: int,
+    grid_ns: int,
+    limits: FloatColumn,
+    due_ns: int,
+    slots: IntColumn,
+    event_time_ns: IntColumn,
+    record: IntColumn,
+    start: int,
+    stop: int,
+    code: StateArray,
+    was_silent: BoolColumn,
+    idle: IntColumn,
+    silent: IntColumn,
+    n_found: IntColumn,
+) -> int:
+    """Judge samples in order, learn the times of the accepted ones, move the watermark, and look for silence and idleness.
+
+    After the last sample of a record that brought the watermark into another cell of the grid, all series are looked at; when
+    that finds something, or the watermark has reached `due_ns`, the call ends there, to be called again for the rest.
+
+    Parameters
+    ----------
+    rows : (S,) CLOCK_ROW, mutated
+    time : (4,) int64, mutated
+        `WATERMARK`, `CELL` of the grid last looked at, `HEARD_FROM` and `KEPT_FROM`: earliest times from which silence and idleness
+        count; `NEVER` at first.
     lateness_ns : int
         A sample older than the newest of its series by more than this is late.
-    slots, event_time_ns : (B,) int64
+    grid_ns : int
+    limits : (4,) float64
+        `SILENCE_INTERVALS`, `SILENCE_MIN_NS`, `SILENCE_MIN_SAMPLES`, `EVICT_NS`.
+    due_ns : int
+    slots : (B,) int64
+        -1 = a series that was refused: it moves the watermark, no more; less = nothing at all.
+    event_time_ns : (B,) int64
+    record : (B,) int64
+        Equal for the samples of one record, which stand together.
+    start, stop : int
+        Which samples; both at the edge of a record.
     code : (B,) int8, written
-        `ACCEPTED`, `LATE` or `DUPLICATE`.
+        `ACCEPTED`, `LATE`, `DUPLICATE` or `UNUSABLE`.
     was_silent : (B,) bool, written
         The sample is the first after a silence that was noticed.
+    idle, silent : (S,) int64, written
+        What was found, ascending.
+    n_found : (2,) int64, written
+        How many of each.
+
+    Returns
+    -------
+    int
+        First sample that was not looked at.
     """
-    for i in range(slots.size):
-        row = rows[slots[i]]
+    n_found[0] = 0
+    n_found[1] = 0
+    for i in range(start, stop):
+        slot = slots[i]
         t = event_time_ns[i]
-        n = row.n_ring
         was_silent[i] = False
-        if n == 0 or t > row.ring[n - 1]:
-            interval_ns = float(t - row.ring[n - 1]) if n > 0 else 0.0
-            place(row, n, t)
-            if row.n_samples >= RING:
-                learn_interval(row, interval_ns)
-            elif n > 0:
-                learn_first_intervals(row, row.n_ring)
-            was_silent[i] = row.is_silent
-            row.is_silent = False
-        else:
-            is_known = False
-            for j in range(n):
-                if row.ring[j] == t:
-                    is_known = True
-            if is_known:
-                code[i] = DUPLICATE
-                continue
-            # Older than a full ring: it cannot be told from a duplicate.
-            if row.ring[n - 1] - t > lateness_ns or (n == RING and t < row.ring[0]):
-                code[i] = LATE
-                continue
-            place(row, n, t)
-        row.n_samples += 1
-        code[i] = ACCEPTED
+        code[i] = UNUSABLE
+        if slot >= 0:
+            row = rows[slot]
+            is_silent = row.is_silent
+            own_gap_ns = t - row.ring[row.n_ring - 1] if row.n_ring > 0 else 0
+            was_overdue = own_gap_ns > 0 and is_overdue(row, own_gap_ns, limits)
+            code[i] = classify(row, t, lateness_ns)
+            was_silent[i] = is_silent and not row.is_silent
+            if t > time[WATERMARK]:
+                move_watermark(time, t, own_gap_ns, was_overdue, limits)
+        elif slot == REFUSED and t > time[WATERMARK]:
+            time[WATERMARK] = t
+        is_edge = i + 1 == stop or record[i + 1] != record[i]
+        if is_edge and time[WATERMARK] != NEVER and time[WATERMARK] // grid_ns > time[CELL]:
+            time[CELL] = time[WATERMARK] // grid_ns
+            find_quiet(rows, time, limits, idle, silent, n_found)
+            if n_found[0] > 0 or n_found[1] > 0 or time[WATERMARK] >= due_ns:
+                return i + 1
+    return stop
 
 
 @kernel
@@ -137,64 +252,3 @@ def remember_many(
         recent_time[slot, at] = event_time_ns[i]
         recent_value[slot, at] = value[i]
         rows[slot].n_recent += 1
-
-
-@kernel
-def find_silent(
-    rows: StateArray, watermark_ns: int, n_intervals: float, min_ns: float, min_samples: int, found: IntColumn
-) -> int:
-    """Slots that have fallen silent since they were last asked about, ascending; they are marked, so each is found once.
-
-    Parameters
-    ----------
-    rows : (S,) CLOCK_ROW, mutated
-    watermark_ns : int
-    n_intervals, min_ns : float
-        Silent is who was not heard for more than `n_intervals` usual intervals and more than `min_ns`.
-    min_samples : int
-        Series with fewer are passed over.
-    found : (S,) int64, written
-        Filled from the front.
-
-    Returns
-    -------
-    int
-        How many were found.
-    """
-    n_found = 0
-    for slot in range(rows.size):
-        row = rows[slot]
-        if row.n_samples < min_samples or row.is_silent:
-            continue
-        quiet_ns = float(watermark_ns - row.ring[row.n_ring - 1])
-        if quiet_ns > min_ns and quiet_ns > n_intervals * (row.interval_ns + row.deviation_ns):
-            row.is_silent = True
-            found[n_found] = slot
-            n_found += 1
-    return n_found
-
-
-@kernel
-def find_idle(rows: StateArray, watermark_ns: int, idle_ns: float, found: IntColumn) -> int:
-    """Slots whose newest sample is more than `idle_ns` older than the watermark, ascending.
-
-    Parameters
-    ----------
-    rows : (S,) CLOCK_ROW
-    watermark_ns : int
-    idle_ns : float
-    found : (S,) int64, written
-        Filled from the front.
-
-    Returns
-    -------
-    int
-        How many were found.
-    """
-    n_found = 0
-    for slot in range(rows.size):
-        row = rows[slot]
-        if row.n_samples > 0 and float(watermark_ns - row.ring[row.n_ring - 1]) > idle_ns:
-            found[n_found] = slot
-            n_found += 1
-    return n_found

@@ -1,0 +1,185 @@
+"""The lane: everything between the bytes of one partition and its anomalies.
+
+A lane is a pure function of its log: no clock, no randomness.  Time is the watermark (`pipeline.samples.lateness`), and what depends on
+time happens at the record that moves it, so the outcome is the same however the records were fetched.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from models.base import IntColumn
+from pipeline.clock import NS_PER_SEC
+from pipeline.codecs.base import LogLines, Points
+from pipeline.codecs.record import RecordBatch
+from pipeline.codecs.registry import codec
+from pipeline.config.schema import Config, SourceTopic
+from pipeline.engine.accounting import DEAD_LETTERED, Accounting
+from pipeline.engine.anomaly import Anomaly
+from pipeline.engine.dead_letter import DeadLetter
+from pipeline.engine.explanation import format_duration
+from pipeline.engine.outcome import RecordOutcomes
+from pipeline.engine.report import Reporter
+from pipeline.engine.series_flow import SeriesFlow
+from pipeline.errors import SampleError, StateError
+from pipeline.samples.batch import SampleBatch
+
+__all__ = ["Coverage", "Lane", "LaneOutput"]
+
+_NS_PER_MS = 1_000_000
+_LATEST_MS = 7_258_118_400_000
+"""Broker timestamps from here on are as good as none."""
+
+
+class LaneOutput(NamedTuple):
+    """What a batch of records came to, each in order of the log."""
+
+    anomalies: list[Anomaly]
+    dead_letters: list[DeadLetter]
+
+
+class Coverage(NamedTuple):
+    """How much of what is sent is watched.
+
+    Attributes
+    ----------
+    n_series : int
+        Live series.
+    n_ready : int
+        Those whose last sample could have been found anomalous.
+    n_warming : int
+        Those that have a detector, which cannot tell yet.
+    n_silent : int
+        Those that are silent now.
+    n_evicted_total : int
+        Series forgotten so far.
+    """
+
+    n_series: int
+    n_ready: int
+    n_warming: int
+    n_silent: int
+    n_evicted_total: int
+
+
+class Lane:
+    """One partition of a source topic.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    source : SourceTopic
+        The topic.
+    partition : int
+        The partition.
+    config_hash : str
+        Written into the anomalies.
+
+    Attributes
+    ----------
+    accounting : Accounting
+        Records and samples by outcome.
+    next_offset : int
+        Offset after the last record taken; records below it are passed over.
+
+    Examples
+    --------
+    >>> from pipeline.config.schema import DetectorSettings
+    >>> source = SourceTopic(name="m", kind="metrics", format="metric_json")
+    >>> lane = Lane(Config(version=1, topics=[source], detectors=[DetectorSettings(name="all")]), source, 0, config_hash="")
+    >>> value = b'{"name":"cpu","ts":1700000000,"value":0.5}'
+    >>> output = lane.process(RecordBatch.from_rows("m", 0, [(7, 1700000000000, None, value), (8, 1700000000000, None, b"?")]))
+    >>> output.dead_letters[0].code, lane.accounting.records["scored"], lane.next_offset
+    ('JSON_SYNTAX', 1, 9)
+    """
+
+    def __init__(self, config: Config, source: SourceTopic, partition: int, *, config_hash: str) -> None:
+        self.accounting = Accounting()
+        self.next_offset = 0
+        self._future_ns = min(round(source.future_secs * NS_PER_SEC), _LATEST_MS * _NS_PER_MS)
+        self._codec = codec(source)
+        self._flow = SeriesFlow(config, source, Reporter(source.name, partition, config_hash))
+
+    @property
+    def watermark_ns(self) -> int:
+        """Highest event time taken so far, ns UTC; -1 = none yet."""
+        return self._flow.clock.watermark_ns
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much is watched; costs a pass over the series."""
+        n_scored, n_ready = self._flow.detectors.count_ready()
+        return Coverage(self._flow.index.n_live, n_ready, n_scored - n_ready, self._flow.clock.n_silent, self._flow.n_evicted)
+
+    def process(self, batch: RecordBatch, emit_from_offset: int = 0) -> LaneOutput:
+        """Take a batch of records in.
+
+        Parameters
+        ----------
+        batch : RecordBatch
+            The next records of the partition.  Those below `next_offset` were taken before: they are passed over and not counted.
+        emit_from_offset : int
+            Records below it are learned from, and counted as replayed; nothing comes out of them.
+
+        Raises
+        ------
+        StateError
+            The state is uncertain (the accounting does not add up): the process must stop.
+        """
+        n_taken = int(np.searchsorted(batch.offset, self.next_offset))
+        if n_taken:
+            batch = batch.from_row(n_taken)
+        self.next_offset = max(self.next_offset, batch.next_offset)
+        n_replayed = int(np.searchsorted(batch.offset, emit_from_offset))
+        decoded = self._codec.decode(batch)
+        if isinstance(decoded, LogLines):
+            raise StateError(f"topic {batch.topic}: a codec of metrics gave log lines", code="CODEC")
+        outcomes = RecordOutcomes(batch, decoded.bad, decoded.n_empty)
+        anomalies = self._take_points(batch, decoded, n_replayed, outcomes)
+        return LaneOutput(anomalies, outcomes.settle(self.accounting, n_replayed=n_replayed))
+
+    def _take_points(self, batch: RecordBatch, points: Points, n_replayed: int, outcomes: RecordOutcomes) -> list[Anomaly]:
+        kept = self._refuse_future(batch, points.row, points.event_time_ns, outcomes)
+        keys, row, position, event_time_ns, value = points.keys, points.row, points.position, points.event_time_ns, points.value
+        if kept is not None:
+            n_refused = int(np.count_nonzero(row >= n_replayed) - np.count_nonzero(row[kept] >= n_replayed))
+            self.accounting.add_samples(np.full(n_refused, DEAD_LETTERED, dtype=np.int8))
+            keys = [keys[i] for i in kept.tolist()]
+            row, position, event_time_ns, value = row[kept], position[kept], event_time_ns[kept], value[kept]
+        samples = SampleBatch(self._flow.index.find_slots(keys), event_time_ns, value, batch.offset[row], position, row)
+        cut = int(np.searchsorted(row, n_replayed))
+        anomalies: list[Anomaly] = []
+        for start, stop, accounting in ((0, cut, None), (cut, len(keys), self.accounting)):
+            if start == stop:
+                continue
+            taken = self._flow.take(samples, keys, points.labels_of, start, stop, accounting)
+            outcomes.improve(row[start:stop], taken.outcome)
+            for i, error in taken.errors:
+                outcomes.fail(int(row[i]), error)
+            anomalies += [ranked.anomaly for ranked in taken.anomalies]
+        return anomalies
+
+    def _refuse_future(
+        self, batch: RecordBatch, row: IntColumn, event_time_ns: IntColumn, outcomes: RecordOutcomes
+    ) -> IntColumn | None:
+        """Let fail what is too far ahead of its record's broker timestamp; which ones remain, None = all."""
+        timestamp_ms = batch.timestamp_ms[row]
+        is_dated = (timestamp_ms >= 0) & (timestamp_ms < _LATEST_MS)
+        limit_ns = np.where(is_dated, timestamp_ms, 0) * _NS_PER_MS + self._future_ns
+        is_future = is_dated & (event_time_ns > limit_ns)
+        if not is_future.any():
+            return None
+        for i in np.flatnonzero(is_future).tolist():
+            ahead_ns = int(event_time_ns[i]) - int(timestamp_ms[i]) * _NS_PER_MS
+            outcomes.fail(
+                int(row[i]),
+                SampleError(
+                    f"the sample's time is {format_duration(ahead_ns)} ahead of the record's own, expected at most "
+                    f"{format_duration(self._future_ns)}; set the producer's clock right, or raise future_secs of the topic",
+                    code="TIME_FUTURE",
+                ),
+            )
+        return np.flatnonzero(~is_future)

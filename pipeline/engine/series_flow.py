@@ -1,0 +1,332 @@
+"""Samples of one partition on their way through series index, series clock and detectors, to anomalies.
+
+The outcome is that of one record at a time.  Most batches are one pass all the same: only where series are evicted, or a series that is
+new comes after the watermark may have let others be evicted, is a batch cut into stretches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.codecs.base import SeriesKey
+from pipeline.config.schema import Config, SourceTopic
+from pipeline.engine.absence import Absence
+from pipeline.engine.accounting import DEAD_LETTERED, DUPLICATE, FILTERED, LATE, SCORED, Accounting
+from pipeline.engine.anomaly import Anomaly, AnomalyPhase
+from pipeline.engine.episode_kernel import CLEARED
+from pipeline.engine.report import Context, Place, Reporter
+from pipeline.engine.routing import Detectors
+from pipeline.errors import RecordError
+from pipeline.samples import lateness
+from pipeline.samples.batch import SampleBatch
+from pipeline.samples.index import BAD_LABELS, REFUSED, UNKNOWN, LabelsOf, SeriesIndex
+from pipeline.samples.lateness import SeriesClock, Verdicts
+
+__all__ = ["FlowOutput", "RankedAnomaly", "SeriesFlow"]
+
+_IntColumn = npt.NDArray[np.int64]
+_Codes = npt.NDArray[np.int8]
+
+_HEARD, _POINT, _EVICTED, _SILENT = range(4)
+"""Order of what happens at one sample."""
+
+_OUTCOME_OF = np.zeros(4, dtype=np.int8)
+_OUTCOME_OF[lateness.ACCEPTED] = SCORED
+_OUTCOME_OF[lateness.LATE] = LATE
+_OUTCOME_OF[lateness.DUPLICATE] = DUPLICATE
+_OUTCOME_OF[lateness.UNUSABLE] = DEAD_LETTERED
+
+
+class RankedAnomaly(NamedTuple):
+    """An anomaly and its place in the order in which they are published: by offset, position, rank."""
+
+    offset: int
+    position: int
+    rank: int
+    anomaly: Anomaly
+
+
+class FlowOutput(NamedTuple):
+    """What became of samples.
+
+    Attributes
+    ----------
+    outcome : (B,) int8
+        Outcome code (`pipeline.engine.accounting`) of each sample.
+    errors : list of (int, RecordError)
+        Samples with labels that cannot be used, ascending.
+    anomalies : list of RankedAnomaly
+        In order.
+    """
+
+    outcome: _Codes
+    errors: list[tuple[int, RecordError]]
+    anomalies: list[RankedAnomaly]
+
+
+class _Turn(NamedTuple):
+    """The beginning or end of a silence, to be reported when the samples up to there are scored."""
+
+    end: int
+    rank: int
+    phase: AnomalyPhase
+    place: Place
+    slot: int
+    absence: Absence
+
+
+class SeriesFlow:
+    """The series of one partition and what is known about them.
+
+    Parameters
+    ----------
+    config : Config
+        Series settings and detectors.
+    source : SourceTopic
+        Of the partition.
+    reporter : Reporter
+        Builds its anomalies.
+
+    Attributes
+    ----------
+    index : SeriesIndex
+    clock : SeriesClock
+    detectors : Detectors
+    n_evicted : int
+        Series forgotten so far.
+    """
+
+    def __init__(self, config: Config, source: SourceTopic, reporter: Reporter) -> None:
+        self.index = SeriesIndex(config.series.max_per_partition, source.labels)
+        self.clock = SeriesClock(config.series, source.lateness_secs)
+        self.detectors = Detectors(config.detectors, source.name)
+        self.n_evicted = 0
+        self._settings = config.detectors
+        self._reporter = reporter
+        self._absences: dict[int, Absence] = {}
+
+    def take(
+        self,
+        samples: SampleBatch,
+        keys: Sequence[SeriesKey],
+        labels_of: LabelsOf,
+        start: int,
+        stop: int,
+        accounting: Accounting | None,
+    ) -> FlowOutput:
+        """Take samples in.
+
+        Parameters
+        ----------
+        samples : SampleBatch
+            `slot` as `SeriesIndex.find_slots` gives it for `keys`; mutated.
+        keys : sequence of B
+            Their series.
+        labels_of : callable
+            Of the codec.
+        start, stop : int
+            Which of them; both at the edge of a record.
+        accounting : Accounting or None
+            Where the samples are counted; None = they are learned once more, and nothing is reported.
+        """
+        errors: list[tuple[int, RecordError]] = []
+        anomalies: list[RankedAnomaly] = []
+        outcome = np.empty(samples.n_samples, dtype=np.int8)
+        verdicts = Verdicts.empty(samples.n_samples)
+        at = start
+        while at < stop:
+            limit = self._open_series(samples, keys, labels_of, at, stop, errors)
+            turns: list[_Turn] = []
+            end, idle = self._watch(samples, at, limit, verdicts, turns)
+            self._score(samples, at, end, verdicts, turns, outcome, anomalies, accounting)
+            if idle.size:
+                self._evict(samples, end, idle, anomalies, accounting)
+            at = end
+        if accounting is not None:
+            accounting.add_samples(outcome[start:stop])
+        # Stable: what is of one sample and rank stays in order of detectors and slots.
+        anomalies.sort(key=lambda ranked: ranked[:3])
+        return FlowOutput(outcome[start:stop], errors, anomalies)
+
+    def _open_series(
+        self,
+        samples: SampleBatch,
+        keys: Sequence[SeriesKey],
+        labels_of: LabelsOf,
+        start: int,
+        stop: int,
+        errors: list[tuple[int, RecordError]],
+    ) -> int:
+        """Give new series a slot, as far as it is certain which slots are free then; returns how far the samples can be taken."""
+        slots = samples.slot
+        unknown = np.flatnonzero(slots[start:stop] == UNKNOWN) + start
+        if not unknown.size:
+            return stop
+        # Up to there no look at the series can come in between.
+        is_past = samples.event_time_ns[start:stop] >= self.clock.next_check_ns()
+        edge = stop
+        if is_past.any():
+            edge = int(np.searchsorted(samples.row, samples.row[start + int(is_past.argmax())], side="right"))
+        opened = unknown[unknown < edge]
+        if opened.size:
+            self.index.open_slots(keys, slots, start, edge, labels_of)
+            self.clock.reserve(self.index.n_slots)
+            self.detectors.reserve(self.index.n_slots)
+            for i in opened.tolist():
+                slot = int(slots[i])
+                if slot == BAD_LABELS:
+                    errors.append((i, self.index.error_of(keys[i])))
+                elif slot >= 0 and not self.detectors.is_routed(slot):
+                    self.detectors.route(slot, self.index.label_set(slot))
+        if opened.size == unknown.size:
+            return stop
+        return int(np.searchsorted(samples.row, samples.row[unknown[opened.size]], side="left"))
+
+    def _watch(
+        self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, turns: list[_Turn]
+    ) -> tuple[int, _IntColumn]:
+        """Let the clock take samples, up to where series are to be evicted; notes silences that begin and end."""
+        while True:
+            end, idle, silent = self.clock.take(samples, start, stop, verdicts)
+            if self._absences:
+                for i in (np.flatnonzero(verdicts.was_silent[start:end]) + start).tolist():
+                    slot = int(samples.slot[i])
+                    absence = self._absences.pop(slot, None)
+                    if absence is not None:
+                        turns.append(_Turn(i + 1, _HEARD, "cleared", _place_of(samples, i), slot, absence))
+            if silent.size:
+                at = _place_of(samples, end - 1)
+                place = Place(at.offset, at.position, self.clock.watermark_ns)
+                for slot in silent.tolist():
+                    detector = self.detectors.absence_detector_of(slot)
+                    if detector is not None:
+                        absence = Absence(
+                            detector.ordinal,
+                            place.offset,
+                            place.position,
+                            self.clock.last_time_ns(slot),
+                            round(self.clock.usual_interval_ns(slot)),
+                        )
+                        self._absences[slot] = absence
+                        turns.append(_Turn(end, _SILENT, "opened", place, slot, absence))
+            if idle.size or end == stop:
+                return end, idle
+            start = end
+
+    def _score(
+        self,
+        samples: SampleBatch,
+        start: int,
+        stop: int,
+        verdicts: Verdicts,
+        turns: list[_Turn],
+        outcome: _Codes,
+        anomalies: list[RankedAnomaly],
+        accounting: Accounting | None,
+    ) -> None:
+        """Score what the clock accepted, remember it, and report what was found and what the clock noted."""
+        code = verdicts.code[start:stop]
+        outcome[start:stop] = _OUTCOME_OF[code]
+        accepted = np.flatnonzero(code == lateness.ACCEPTED) + start
+        is_all = accepted.size == samples.n_samples
+        taken = samples if is_all else samples.select(accepted)
+        is_scored = self.detectors.are_scored(taken.slot)
+        if not is_scored.all():
+            outcome[accepted[~is_scored]] = FILTERED
+        if accepted.size < stop - start:
+            outcome[start:stop][samples.slot[start:stop] == REFUSED] = FILTERED
+        findings = self.detectors.score(taken)
+        if accounting is not None:
+            _count(accounting, samples.slot[start:stop], outcome[start:stop], n_unscored=int(np.count_nonzero(~is_scored)))
+            for detector, found in findings:
+                events = found.events
+                for ordinal, (i, phase) in enumerate(zip(events.sample.tolist(), events.phase.tolist(), strict=True)):
+                    slot = int(found.samples.slot[i])
+                    n_past = int(found.given[i]) + 1
+                    anomaly = self._reporter.report_point(
+                        detector, found, ordinal, self.index.label_set(slot), self._context_with(slot, taken, n_past)
+                    )
+                    anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, _POINT, anomaly))
+                    accounting.anomalous["reported"] += phase != CLEARED
+                accounting.anomalous["folded"] += events.n_folded
+                accounting.anomalous["direction"] += events.n_wrong_side
+            for turn in turns:
+                n_past = int(np.searchsorted(accepted, turn.end))
+                anomaly = turn.absence.report(
+                    turn.phase,
+                    self._reporter,
+                    self._settings[turn.absence.ordinal],
+                    turn.place,
+                    self.index.label_set(turn.slot),
+                    self._context_with(turn.slot, taken, n_past),
+                )
+                anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, turn.rank, anomaly))
+        self.clock.remember(taken.slot, taken.event_time_ns, taken.value)
+
+    def _evict(
+        self,
+        samples: SampleBatch,
+        end: int,
+        idle: _IntColumn,
+        anomalies: list[RankedAnomaly],
+        accounting: Accounting | None,
+    ) -> None:
+        """Forget series; what is open about them ends."""
+        if accounting is not None:
+            at = _place_of(samples, end - 1)
+            place = Place(at.offset, at.position, self.clock.watermark_ns)
+            for slot in idle.tolist():
+                anomalies += [
+                    RankedAnomaly(place.offset, place.position, _EVICTED, anomaly) for anomaly in self._close(slot, place)
+                ]
+        for slot in idle.tolist():
+            self._absences.pop(slot, None)
+        self.detectors.remove(idle)
+        self.clock.reset(idle)
+        self.index.evict(idle)
+        self.n_evicted += idle.size
+        ahead = samples.slot[end:]
+        ahead[np.isin(ahead, idle)] = UNKNOWN
+
+    def _close(self, slot: int, place: Place) -> list[Anomaly]:
+        """The ends of all that is open about a series that is forgotten."""
+        closed: list[Anomaly] = []
+        absence = self._absences.get(slot)
+        series = self.index.label_set(slot)
+        for detector in self.detectors.detectors_of(slot):
+            facts = detector.open_episode_of(slot)
+            if facts is not None:
+                idle_ns = place.event_time_ns - self.clock.last_time_ns(slot)
+                context = _to_context(*self.clock.context(slot))
+                closed.append(self._reporter.report_point_evicted(detector, facts, place, series, context, idle_ns))
+        if absence is not None:
+            context = _to_context(*self.clock.context(slot))
+            settings = self._settings[absence.ordinal]
+            closed.append(absence.report("cleared", self._reporter, settings, place, series, context, is_evicted=True))
+        return closed
+
+    def _context_with(self, slot: int, taken: SampleBatch, n_past: int) -> Context:
+        return _to_context(
+            *self.clock.context_with(slot, taken.slot[:n_past], taken.event_time_ns[:n_past], taken.value[:n_past])
+        )
+
+
+def _count(accounting: Accounting, slots: _IntColumn, outcome: _Codes, *, n_unscored: int) -> None:
+    """Name the reasons of samples that are neither scored nor in a dead letter."""
+    accounting.add_reason("filtered", "no_detector", n_unscored)
+    if n_unscored or outcome.any():
+        accounting.add_reason("filtered", "ceiling", int(np.count_nonzero(slots == REFUSED)))
+        accounting.add_reason("late", "late", int(np.count_nonzero(outcome == LATE)))
+        accounting.add_reason("duplicate", "duplicate", int(np.count_nonzero(outcome == DUPLICATE)))
+
+
+def _place_of(samples: SampleBatch, i: int) -> Place:
+    return Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
+
+
+def _to_context(event_time_ns: _IntColumn, value: npt.NDArray[np.float64]) -> Context:
+    return Context(tuple(event_time_ns.tolist()), tuple(value.tolist()))
