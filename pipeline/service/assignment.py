@@ -7,12 +7,13 @@ that stays here keeps its flow: nobody else can have had it, unless the group co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import TP
 
+from pipeline.clock import Clock
 from pipeline.service.flow import Flow
 from pipeline.service.transport import FetchedBatch
 from pipeline.telemetry.events import Telemetry
@@ -36,6 +37,9 @@ class Reader(Protocol):
 
     async def committed_offsets(self, tps: set[TP]) -> dict[TP, int | None]:
         """Offsets the group has committed."""
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> dict[TP, int]:
+        """Commit; returns those that were."""
 
 
 class _Run:
@@ -64,9 +68,21 @@ class Assignment:
         Told of assignments.
     fail : callable
         Told of what ends the process.
+    lease_secs : float
+        How long a commit that succeeded proves that the group has not given our partitions to others: less than the session timeout.
+    clock : Clock
+        Measures the lease.
     """
 
-    def __init__(self, new_flow: Callable[[TP], Flow], telemetry: Telemetry, fail: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        new_flow: Callable[[TP], Flow],
+        telemetry: Telemetry,
+        fail: Callable[[BaseException], None],
+        *,
+        lease_secs: float,
+        clock: Clock,
+    ) -> None:
         self._new_flow = new_flow
         self._telemetry = telemetry
         self._fail = fail
@@ -75,6 +91,9 @@ class Assignment:
         self._n_grants = 0
         self._is_settled = False
         self._starter: asyncio.Task[None] | None = None
+        self._lease_secs = lease_secs
+        self._clock = clock
+        self._proved_secs = clock.monotonic_secs()
 
     @property
     def is_restored(self) -> bool:
@@ -86,11 +105,6 @@ class Assignment:
         """Flows by partition."""
         return {tp: run.flow for tp, run in self._runs.items()}
 
-    def is_busy(self, tp: TP) -> bool:
-        """Whether a batch of this partition is being processed, or the partition is being restored."""
-        run = self._runs.get(tp)
-        return run is not None and run.task is not None
-
     def next_offset(self, tp: TP) -> int | None:
         """Offset below which everything of the partition is done; None while it is not ours or being restored."""
         run = self._runs.get(tp)
@@ -101,10 +115,32 @@ class Assignment:
         return {tp: run.next_offset for tp, run in self._runs.items() if run.is_started and run.next_offset != run.committed}
 
     def note_committed(self, offsets: Mapping[TP, int]) -> None:
-        """The group has them."""
+        """The group has them: it counts us among its members."""
+        self._proved_secs = self._clock.monotonic_secs()
         for tp, offset in offsets.items():
             if tp in self._runs:
                 self._runs[tp].committed = offset
+
+    async def hold(self, tp: TP) -> None:
+        """Return when it is certain that the partition is still ours; what would harm its next owner is written only then.
+
+        A process that was stopped for longer than its session must not go on writing where it left off.  The group answers a commit
+        only for its members, so an old proof is renewed by one.
+
+        Raises
+        ------
+        asyncio.CancelledError
+            The partition was taken away meanwhile.
+        """
+        while self._clock.monotonic_secs() - self._proved_secs > self._lease_secs:
+            run = self._runs.get(tp)
+            if run is not None and run.is_started and self._reader is not None:
+                try:
+                    self.note_committed(await self._reader.commit_offsets({tp: run.next_offset}) or {})
+                    continue
+                except (KafkaError, IllegalStateError) as error:
+                    self._telemetry.emit("commit_failed", code=type(error).__name__, error=error)
+            await asyncio.sleep(_RETRY_SECS)
 
     async def revoke(self, timeout_secs: float) -> None:
         """Every partition is taken away for now: wait for batches in flight, abandon those that do not finish in time.
@@ -130,6 +166,7 @@ class Assignment:
     def assign(self, tps: set[TP], reader: Reader) -> None:
         """These partitions are ours from now on; those that are not among them are dropped.  Restoring goes on beside."""
         self._reader = reader
+        self._proved_secs = self._clock.monotonic_secs()
         gone = [run for tp, run in self._runs.items() if tp not in tps]
         for run in gone:
             self._drop(run)
@@ -147,7 +184,13 @@ class Assignment:
         run = self._runs.get(tp)
         if run is None or run.grant == 0 or run.grant != fetched.grant:
             return
-        run.task = asyncio.create_task(self._process(run, fetched))
+        run.task = asyncio.create_task(self._process(run, fetched, run.task))
+
+    def run_beside(self, tp: TP, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something with a flow between two batches; left out when it is busy."""
+        run = self._runs.get(tp)
+        if run is not None and run.is_started and run.grant and run.task is None:
+            run.task = asyncio.create_task(self._work(run, work))
 
     async def close(self, timeout_secs: float) -> None:
         """Finish what is in flight and take in nothing more; offsets can still be committed."""
@@ -216,14 +259,24 @@ class Assignment:
         run.grant = self._n_grants
         await reader.grant_at(run.tp, run.grant, run.next_offset)
 
-    async def _process(self, run: _Run, fetched: FetchedBatch) -> None:
+    async def _process(self, run: _Run, fetched: FetchedBatch, previous: asyncio.Task[None] | None) -> None:
         batch = fetched.batch
         try:
+            if previous is not None:
+                await asyncio.wait({previous})
             if len(batch):
                 await run.flow.process(batch)
             run.next_offset = batch.next_offset
             run.task = None
             if run.grant == fetched.grant and self._reader is not None:
                 self._reader.grant_again(run.tp, run.grant)
+        except Exception as error:  # noqa: BLE001 - the edge: an error that escaped every stage leaves the state uncertain
+            self._fail(error)
+
+    async def _work(self, run: _Run, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+            if run.task is asyncio.current_task():
+                run.task = None
         except Exception as error:  # noqa: BLE001 - the edge: an error that escaped every stage leaves the state uncertain
             self._fail(error)

@@ -10,6 +10,7 @@ from pipeline.crosscheck.base import CheckedAnomaly
 from pipeline.crosscheck.stage import CrosscheckStage
 from pipeline.engine.anomaly import Anomaly
 from pipeline.errors import StreamwardenError
+from pipeline.failpoint import reach
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Message, Publisher
 from pipeline.telemetry.events import Telemetry
@@ -90,6 +91,7 @@ class CrosscheckFlow:
                     offset=int(batch.offset[row]),
                 )
         await self._stage.check(anomalies, self._severity_of, self._pass_on)
+        reach("checked")
 
     def close(self) -> None:
         """Nothing is held."""

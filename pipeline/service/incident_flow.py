@@ -7,9 +7,8 @@ takes over publishes what it finds in an outbox, and the worst that a crash does
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from pipeline.alerts.event import AlertEvent
 from pipeline.alerts.grouping import incident_group
@@ -21,6 +20,7 @@ from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
 from pipeline.crosscheck.base import CheckedAnomaly
 from pipeline.errors import StreamwardenError
+from pipeline.failpoint import reach
 from pipeline.service.crosscheck_flow import resume_offset
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Message, Publisher
@@ -49,19 +49,28 @@ class IncidentFlow:
         The wall clock.
     telemetry : Telemetry
         Events and metrics.
+    hold : async callable
+        Returns when it is certain that the partition is still ours.
     """
 
-    def __init__(self, config: Config, partition: int, publisher: Publisher, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        config: Config,
+        partition: int,
+        publisher: Publisher,
+        clock: Clock,
+        telemetry: Telemetry,
+        hold: Callable[[], Awaitable[None]],
+    ) -> None:
         self._config = config
         self._policy = AlertPolicy.from_config(config)
         self._partition = partition
         self._publisher = publisher
         self._clock = clock
         self._telemetry = telemetry
+        self._hold = hold
         self._states: dict[str, IncidentState] = {}
         self._is_restored = False
-        # Batches and ticks take turns.
-        self._turn = asyncio.Lock()
 
     @property
     def is_restored(self) -> bool:
@@ -118,29 +127,28 @@ class IncidentFlow:
         BrokerError
             The broker refuses for good.
         """
-        async with self._turn:
-            changed: dict[str, list[AlertEvent]] = {}
-            for row, value in enumerate(batch.values()):
-                offset = int(batch.offset[row])
-                try:
-                    checked = CheckedAnomaly.from_json(value or b"")
-                except (KeyError, TypeError, ValueError, StreamwardenError) as error:
-                    self._telemetry.emit(
-                        "message_skipped",
-                        code="CHECKED_ANOMALY",
-                        error=error,
-                        topic=batch.topic,
-                        partition=batch.partition,
-                        offset=offset,
-                    )
-                    continue
-                group = incident_group(checked.anomaly, self._config.alerts.incident, self._config.worker.region)
-                before = self._states.get(group)
-                state, events = apply(before, checked, now_ns=self._clock.now_ns(), offset=offset, policy=self._policy)
-                if state is not before:
-                    self._states[group] = state
-                    changed.setdefault(group, []).extend(events)
-            await self._write(changed)
+        changed: dict[str, list[AlertEvent]] = {}
+        for row, value in enumerate(batch.values()):
+            offset = int(batch.offset[row])
+            try:
+                checked = CheckedAnomaly.from_json(value or b"")
+            except (KeyError, TypeError, ValueError, StreamwardenError) as error:
+                self._telemetry.emit(
+                    "message_skipped",
+                    code="CHECKED_ANOMALY",
+                    error=error,
+                    topic=batch.topic,
+                    partition=batch.partition,
+                    offset=offset,
+                )
+                continue
+            group = incident_group(checked.anomaly, self._config.alerts.incident, self._config.worker.region)
+            before = self._states.get(group)
+            state, events = apply(before, checked, now_ns=self._clock.now_ns(), offset=offset, policy=self._policy)
+            if state is not before:
+                self._states[group] = state
+                changed.setdefault(group, []).extend(events)
+        await self._write(changed)
 
     async def tick(self) -> None:
         """Let time pass for the groups; only when every message of the partition has been taken in.
@@ -150,17 +158,16 @@ class IncidentFlow:
         BrokerError
             The broker refuses for good.
         """
-        async with self._turn:
-            changed: dict[str, list[AlertEvent]] = {}
-            now_ns = self._clock.now_ns()
-            for group, before in self._states.items():
-                if before.is_idle:
-                    continue
-                state, events = tick(before, now_ns, self._policy)
-                if state != before:
-                    changed[group] = events
-                    self._states[group] = state
-            await self._write(changed)
+        changed: dict[str, list[AlertEvent]] = {}
+        now_ns = self._clock.now_ns()
+        for group, before in self._states.items():
+            if before.is_idle:
+                continue
+            state, events = tick(before, now_ns, self._policy)
+            if state != before:
+                changed[group] = events
+                self._states[group] = state
+        await self._write(changed)
 
     def close(self) -> None:
         """Let go of the states."""
@@ -170,11 +177,14 @@ class IncidentFlow:
     async def _write(self, changed: dict[str, list[AlertEvent]]) -> None:
         if not changed:
             return
+        await self._hold()
         await self._publisher.publish([self._state_message(group, events) for group, events in changed.items()])
+        reach("incident_state_written")
         told = {group: events for group, events in changed.items() if events}
         if not told:
             return
         await self._publish_events(event for events in told.values() for event in events)
+        reach("alerts_published")
         await self._publisher.publish([self._state_message(group, _NO_EVENTS) for group in told])
 
     def _state_message(self, group: str, outbox: Iterable[AlertEvent]) -> Message:

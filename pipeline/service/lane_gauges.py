@@ -7,8 +7,6 @@ from pipeline.telemetry.metrics import Metrics
 
 __all__ = ["LaneGauges"]
 
-_SERIES_STATES = ("ready", "warming", "silent")
-
 
 class LaneGauges:
     """Brings the worker's metrics up to what one lane has counted.
@@ -47,6 +45,10 @@ class LaneGauges:
             metrics.follow("reasons_total", n, self._source, topic=topic, outcome=outcome, reason=reason)
         metrics.observe("batch_seconds", secs, topic=topic)
         metrics.count("scoring_cpu_seconds_total", cpu_secs, topic=topic)
+
+    def observe_evicted(self, n_total: int) -> None:
+        """Take over how many series the lane has forgotten so far."""
+        self._metrics.follow("series_evicted_total", n_total, self._source, topic=self._topic)
 
     def close(self) -> None:
         """The partition is gone."""

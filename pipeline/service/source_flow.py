@@ -9,7 +9,8 @@ from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
-from pipeline.engine.lane import Lane
+from pipeline.engine.lane import Coverage, Lane
+from pipeline.failpoint import reach
 from pipeline.service.lane_gauges import LaneGauges
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Message, Publisher
@@ -111,11 +112,6 @@ class SourceFlow:
         self._is_restored = False
 
     @property
-    def lane(self) -> Lane:
-        """The lane, for the gauges."""
-        return self._lane
-
-    @property
     def is_restored(self) -> bool:
         """Whether it has learned what it is to learn again."""
         return self._is_restored
@@ -166,6 +162,12 @@ class SourceFlow:
             self._is_restored = True
             self._telemetry.emit("relearn_finished", topic=self._source.name, partition=self._partition, offset=self._emit_from)
 
+    def observe_coverage(self) -> Coverage:
+        """How much of what is sent is watched; takes evictions over into the counters.  Costs a pass over the series."""
+        coverage = self._lane.coverage
+        self._gauges.observe_evicted(coverage.n_evicted_total)
+        return coverage
+
     def close(self) -> None:
         """Stop exporting what was exported of this partition."""
         self._gauges.close()
@@ -176,7 +178,9 @@ class SourceFlow:
         messages += [Message(outputs.dead_letters.name, letter.key, letter.value, letter.to_headers()) for letter in letters]
         if not messages:
             return
+        reach("before_publish")
         await self._publisher.publish(messages)
+        reach("after_publish")
         for anomaly in anomalies:
             metrics.count("anomalies_total", detector=anomaly.detector, kind=anomaly.kind, phase=anomaly.phase)
         for letter in letters:

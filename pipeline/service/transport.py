@@ -30,6 +30,7 @@ from faust.types import TP, ConsumerMessage
 
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
+from pipeline.failpoint import reach
 from pipeline.service.assignor import EvenAssignor
 from pipeline.service.kafka_settings import connection_arguments
 from pipeline.service.record_columns import to_columns
@@ -338,12 +339,14 @@ class BatchConsumer(driver.Consumer):
         offsets = source.committable()
         if not offsets:
             return False
+        reach("before_commit")
         try:
             done = await self._thread.commit_offsets(offsets)
         except (KafkaError, IllegalStateError) as error:
             self._telemetry.emit("commit_failed", code=type(error).__name__, error=error, n_partitions=len(offsets))
             return False
         source.note_committed(done)
+        reach("after_commit")
         self._telemetry.emit("offsets_committed", n_partitions=len(done))
         return bool(done)
 

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -39,6 +40,8 @@ _STOP_SECS = 8.0
 _LEAVE_SECS = 6.0
 _PULSE_SECS = 15.0
 _SAME_SIGNAL_SECS = 0.3
+_LEASE_SHARE = 0.6
+_COVERAGE_SECS = 5.0
 
 
 class Worker:
@@ -58,12 +61,14 @@ class Worker:
         self._telemetry = telemetry
         self._clock = SystemClock()
         self._sources = {topic.name: topic for topic in config.topics}
-        self._assignment = Assignment(self._new_flow, telemetry, self._fail)
+        lease_secs = _LEASE_SHARE * config.broker.session_timeout_secs
+        self._assignment = Assignment(self._new_flow, telemetry, self._fail, lease_secs=lease_secs, clock=self._clock)
         self._error: BaseException | None = None
         self._stop = asyncio.Event()
         self._stop_asked_secs: float | None = None
         self._is_warm = False
         self._pulse_secs = time.monotonic()
+        self._covered_secs = 0.0
         self._app: WorkerApp | None = None
 
     async def run(self) -> None:
@@ -205,29 +210,53 @@ class Worker:
         if tp.topic == outputs.anomalies.name:
             return CrosscheckFlow(config, tp.partition, self._stage, self._publisher, self._telemetry)
         if tp.topic == outputs.checked.name:
-            return IncidentFlow(config, tp.partition, self._publisher, self._clock, self._telemetry)
+            hold = partial(self._assignment.hold, tp)
+            return IncidentFlow(config, tp.partition, self._publisher, self._clock, self._telemetry, hold)
         return SourceFlow(config, self._hash, self._sources[tp.topic], tp.partition, self._publisher, self._telemetry)
 
     async def _each_second(self) -> None:
         self._pulse_secs = time.monotonic()
         if self._app is None:
             return
-        reader = self._app.reader
-        firing: Counter[str] = Counter()
         try:
-            for tp, flow in self._assignment.flows.items():
-                next_offset, highwater = self._assignment.next_offset(tp), reader.highwater_of(tp)
-                lag = None if next_offset is None or highwater is None else max(highwater - next_offset, 0)
-                if lag is not None and tp.topic in self._sources:
-                    self._telemetry.metrics.show("lag_records", lag, topic=tp.topic, partition=str(tp.partition))
-                if isinstance(flow, IncidentFlow):
-                    if lag == 0 and flow.is_restored and not self._assignment.is_busy(tp):
-                        await flow.tick()
-                    firing.update(flow.open_by_severity())
+            self._show_lag(self._app)
+            if self._pulse_secs - self._covered_secs >= _COVERAGE_SECS:
+                self._covered_secs = self._pulse_secs
+                self._show_coverage()
+            self._tick_incidents(self._app)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is ends the process
             self._fail(error)
-        self._telemetry.metrics.show_incidents(firing)
         self._telemetry.flush()
+
+    def _lag(self, app: WorkerApp, tp: TP) -> int | None:
+        next_offset, highwater = self._assignment.next_offset(tp), app.reader.highwater_of(tp)
+        return None if next_offset is None or highwater is None else max(highwater - next_offset, 0)
+
+    def _show_lag(self, app: WorkerApp) -> None:
+        for tp, flow in self._assignment.flows.items():
+            lag = self._lag(app, tp)
+            if lag is not None and isinstance(flow, SourceFlow):
+                self._telemetry.metrics.show("lag_records", lag, topic=tp.topic, partition=str(tp.partition))
+
+    def _show_coverage(self) -> None:
+        n_by_topic = {name: Counter(dict.fromkeys(("ready", "warming", "silent"), 0)) for name in self._sources}
+        for tp, flow in self._assignment.flows.items():
+            if isinstance(flow, SourceFlow):
+                coverage = flow.observe_coverage()
+                n_by_topic[tp.topic].update(ready=coverage.n_ready, warming=coverage.n_warming, silent=coverage.n_silent)
+        for topic, counts in n_by_topic.items():
+            for state, n in counts.items():
+                self._telemetry.metrics.show("series", n, topic=topic, state=state)
+
+    def _tick_incidents(self, app: WorkerApp) -> None:
+        firing: Counter[str] = Counter()
+        for tp, flow in self._assignment.flows.items():
+            if isinstance(flow, IncidentFlow):
+                # A backlog may hold news that time alone would get wrong.
+                if flow.is_restored and self._lag(app, tp) == 0:
+                    self._assignment.run_beside(tp, flow.tick)
+                firing.update(flow.open_by_severity())
+        self._telemetry.metrics.show_incidents(firing)
 
     def _fail(self, error: BaseException) -> None:
         """Remember the first error and stop."""
