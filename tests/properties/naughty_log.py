@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Sequence
@@ -142,4 +143,4 @@ def batch_of(rows: Sequence[Row]) -> RecordBatch:
 def split(rows: Sequence[Row], cuts: Sequence[int]) -> list[Sequence[Row]]:
     """The rows cut before the given positions; empty pieces are left out."""
     edges = sorted({0, len(rows), *(cut for cut in cuts if 0 < cut < len(rows))})
-    return [rows[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [rows[a:b] for a, b in itertools.pairwise(edges)]
