@@ -1,0 +1,1 @@
+"""Log lines to points and new templates: masking, template mining, rates in windows of event time."""
