@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from models.parameters import nearest_name
+from pipeline.config.providers import CloudWatchProvider, LocalProvider, ProviderSettings, RemoteProvider
 from pipeline.config.report import KeyPath
-from pipeline.config.schema import Config, LocalProvider, OutputTopic, SourceTopic
+from pipeline.config.schema import Config, OutputTopic, SourceTopic
 from pipeline.config.source import Document
 from pipeline.config.validation import Kept
 
@@ -20,6 +21,7 @@ __all__ = [
     "check_settings",
     "check_topics",
     "list_outputs",
+    "list_providers",
 ]
 
 _FORMATS_BY_KIND = {"metrics": ("metric_json",), "logs": ("log_json", "fluentd_json")}
@@ -234,11 +236,26 @@ def _is_misspelt(name: str, near: str) -> bool:
     return difflib.SequenceMatcher(None, name.replace("_", "."), near).ratio() > 0.85
 
 
-def check_crosscheck(config: Config, findings: Findings) -> None:
-    """The cross-check's cuts are in order."""
+def list_providers(config: Config) -> list[tuple[KeyPath, ProviderSettings]]:
+    """Every provider that is asked, with its key path."""
+    path: KeyPath = ("crosscheck", "provider")
     provider = config.crosscheck.provider
-    if isinstance(provider, LocalProvider) and not provider.confirm_tail < provider.refute_tail:
-        path = ("crosscheck", "provider")
+    return [] if provider is None else [(path, provider)]
+
+
+def check_crosscheck(config: Config, findings: Findings) -> None:
+    """The cross-check's cuts are in order, and its limits leave time to answer."""
+    for path, provider in list_providers(config):
+        if isinstance(provider, LocalProvider):
+            _check_tails(provider, path, findings)
+        if isinstance(provider, RemoteProvider):
+            _check_pace(provider, config.crosscheck.deadline_secs, path, findings)
+        if isinstance(provider, CloudWatchProvider):
+            _check_math(provider, path, findings)
+
+
+def _check_tails(provider: LocalProvider, path: KeyPath, findings: Findings) -> None:
+    if not provider.confirm_tail < provider.refute_tail:
         findings.note(
             (*path, "confirm_tail"),
             "CFG306",
@@ -247,6 +264,35 @@ def check_crosscheck(config: Config, findings: Findings) -> None:
             cure="lower confirm_tail or raise refute_tail; between the two the verdict is unknown",
             among=[(*path, "refute_tail")],
         )
+
+
+def _check_pace(provider: RemoteProvider, deadline_secs: float, path: KeyPath, findings: Findings) -> None:
+    """A candidate may have to wait for one call's turn and for one call."""
+    longest_secs = 60.0 / provider.max_calls_per_minute + provider.call_timeout_secs
+    if deadline_secs < longest_secs:
+        findings.note(
+            ("crosscheck", "deadline_secs"),
+            "CFG306",
+            expected=f"at least {longest_secs:g}: 60 / max_calls_per_minute, and call_timeout_secs",
+            found=f"{deadline_secs:g}",
+            cure="raise deadline_secs or max_calls_per_minute; under load every verdict would be unknown",
+            among=[(*path, "max_calls_per_minute"), (*path, "call_timeout_secs")],
+        )
+
+
+def _check_math(provider: CloudWatchProvider, path: KeyPath, findings: Findings) -> None:
+    for i, metric in enumerate(provider.metrics):
+        if (metric.expression is None) != (not metric.inputs):
+            has = "inputs" if metric.inputs else "an expression"
+            lacks = "expression" if metric.inputs else "inputs"
+            findings.note(
+                (*path, "metrics", i, "inputs" if metric.inputs else "expression"),
+                "CFG306",
+                expected="an expression together with its inputs",
+                found=f"{has} alone",
+                cure=f"add {lacks}, or remove it",
+                among=[(*path, "metrics", i, lacks)],
+            )
 
 
 def check_series(config: Config, findings: Findings) -> None:
@@ -261,13 +307,13 @@ def check_series(config: Config, findings: Findings) -> None:
             cure="raise evict_after_secs: a series that is forgotten cannot be missed",
             among=[("series", "silence_min_secs")],
         )
-    provider = config.crosscheck.provider
-    if isinstance(provider, LocalProvider) and provider.min_samples > series.context_samples:
-        findings.note(
-            ("crosscheck", "provider", "min_samples"),
-            "CFG306",
-            expected=f"at most series.context_samples, {series.context_samples}",
-            found=str(provider.min_samples),
-            cure="lower min_samples or raise series.context_samples: every verdict would be unknown",
-            among=[("series", "context_samples")],
-        )
+    for path, provider in list_providers(config):
+        if isinstance(provider, LocalProvider) and provider.min_samples > series.context_samples:
+            findings.note(
+                (*path, "min_samples"),
+                "CFG306",
+                expected=f"at most series.context_samples, {series.context_samples}",
+                found=str(provider.min_samples),
+                cure="lower min_samples or raise series.context_samples: every verdict would be unknown",
+                among=[("series", "context_samples")],
+            )

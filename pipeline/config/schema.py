@@ -7,10 +7,12 @@ Durations carry their unit in the name.  Matchers are exact values, ``*`` globs,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from pipeline.config.providers import LocalProvider, ProviderSettings
+from pipeline.config.section import Form, Glob, LabelName, Match, NonEmpty, Secret, Section
 
 __all__ = [
     "AlertSettings",
@@ -21,6 +23,7 @@ __all__ = [
     "EpisodeSettings",
     "FixedThreshold",
     "Form",
+    "Glob",
     "IncidentSettings",
     "LocalProvider",
     "LogSettings",
@@ -40,25 +43,12 @@ __all__ = [
 Severity = Literal["P0", "P1", "P2", "P3"]
 Category = Literal["infrastructure", "application", "business", "security"]
 Policy = Literal["emit_then_update", "hold"]
-Glob = str | list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What a pattern asks for, in words."""
-
-    words: str
 
 
 TopicName = Annotated[
     str,
     Field(pattern=r"^([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*$", max_length=249),
     Form("a Kafka topic name: letters, digits, dots, underscores and hyphens, at most 249"),
-]
-LabelName = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.:/-]{0,127}$"),
-    Form("a label name: a letter or underscore, then letters, digits and _ . : / -"),
 ]
 DetectorName = Annotated[
     str,
@@ -70,8 +60,6 @@ Bootstrap = Annotated[
     Field(pattern=r"^ *(\[[0-9A-Fa-f:.]+\]|[^\s:,@/\[\]]+):[0-9]{1,5} *(, *(\[[0-9A-Fa-f:.]+\]|[^\s:,@/\[\]]+):[0-9]{1,5} *)*$"),
     Form("host:port, or several of them with commas between"),
 ]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), Form("the name of an environment variable")]
-NonEmpty = Annotated[str, Field(min_length=1)]
 
 DEFAULT_POLICY: dict[Severity, Policy] = {"P0": "emit_then_update", "P1": "emit_then_update", "P2": "hold", "P3": "hold"}
 
@@ -94,18 +82,7 @@ def _complete_policy(policy: dict[Severity, Policy]) -> dict[Severity, Policy]:
 KafkaSettings = dict[str, Annotated[str, BeforeValidator(_write_setting)]]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Secret(_Section):
-    """A secret taken from the environment or a file, never written in the configuration."""
-
-    env: VariableName | None = Field(None, description="Name of the environment variable that holds the secret.")
-    file: NonEmpty | None = Field(None, description="Path of a file that holds the secret; the last line break is dropped.")
-
-
-class SecuritySettings(_Section):
+class SecuritySettings(Section):
     """How to talk to the brokers."""
 
     protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
@@ -119,7 +96,7 @@ class SecuritySettings(_Section):
     ca_file: str | None = Field(None, description="PEM file of the certificate authority the brokers are checked against.")
 
 
-class BrokerSettings(_Section):
+class BrokerSettings(Section):
     """The Kafka cluster."""
 
     bootstrap: Bootstrap = Field(
@@ -135,7 +112,7 @@ class BrokerSettings(_Section):
     )
 
 
-class SourceTopic(_Section):
+class SourceTopic(Section):
     """A topic that is read and scored."""
 
     name: TopicName = Field(description="Name of the Kafka topic.")
@@ -158,7 +135,7 @@ class SourceTopic(_Section):
     )
 
 
-class OutputTopic(_Section):
+class OutputTopic(Section):
     """A topic that Streamwarden writes."""
 
     name: TopicName = Field(description="Name of the Kafka topic.")
@@ -167,7 +144,7 @@ class OutputTopic(_Section):
     config: KafkaSettings = Field({}, description="Further Kafka topic settings, as the broker spells them.")
 
 
-class OutputTopics(_Section):
+class OutputTopics(Section):
     """The topics Streamwarden writes."""
 
     anomalies: OutputTopic = Field(OutputTopic(name="anomalies"), description="Suspicions of the detectors, keyed by series.")
@@ -184,7 +161,7 @@ class OutputTopics(_Section):
     )
 
 
-class SeriesSettings(_Section):
+class SeriesSettings(Section):
     """Limits and clocks of the series of one partition."""
 
     max_per_partition: Annotated[int, Field(ge=1, le=50_000_000)] = Field(
@@ -208,22 +185,14 @@ class SeriesSettings(_Section):
     )
 
 
-class Match(_Section):
-    """Which series a detector or rule is for; an absent field fits everything."""
-
-    topic: Glob | None = Field(None, description="Source topic.")
-    name: Glob | None = Field(None, description="Metric name.")
-    labels: dict[str, Glob] = Field({}, description="Label values; a label that is missing has the value ''.")
-
-
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """A model by its registered name."""
 
     type: str = Field("default", description="Registered name of the model; `streamwarden models` lists them.")
     parameters: dict[str, Any] = Field({}, description="Parameters of the model; unknown or out-of-range ones are refused.")
 
 
-class TailThreshold(_Section):
+class TailThreshold(Section):
     """Cut on a tail probability that is calibrated per series."""
 
     type: Literal["tail"] = Field("tail", description="A cut on the calibrated tail probability.")
@@ -235,7 +204,7 @@ class TailThreshold(_Section):
     )
 
 
-class FixedThreshold(_Section):
+class FixedThreshold(Section):
     """Cut on the bare score."""
 
     type: Literal["fixed"] = Field("fixed", description="A cut on the bare score.")
@@ -245,7 +214,7 @@ class FixedThreshold(_Section):
 Threshold = Annotated[TailThreshold | FixedThreshold, Field(discriminator="type")]
 
 
-class EpisodeSettings(_Section):
+class EpisodeSettings(Section):
     """When a run of anomalous samples opens, is reported again, and is over."""
 
     open_after_samples: Annotated[int, Field(ge=1, le=1000)] = Field(
@@ -259,7 +228,7 @@ class EpisodeSettings(_Section):
     )
 
 
-class DetectorSettings(_Section):
+class DetectorSettings(Section):
     """One detector: which series, which model, where to cut."""
 
     name: DetectorName = Field(description="Name, unique, in anomalies and metrics.")
@@ -280,7 +249,7 @@ class DetectorSettings(_Section):
     runbook: str | None = Field(None, description="Link put into its alerts.")
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Log templates and their rates."""
 
     window_secs: Annotated[float, Field(gt=0)] = Field(60.0, description="Event-time window in which lines are counted.")
@@ -299,23 +268,10 @@ class LogSettings(_Section):
     )
 
 
-class LocalProvider(_Section):
-    """An independent detector of another family over the anomaly's own recent history."""
-
-    type: Literal["local"] = Field("local", description="The provider that needs nothing outside the worker.")
-    min_samples: Annotated[int, Field(ge=8)] = Field(24, description="Context it needs for a verdict other than unknown.")
-    confirm_tail: Annotated[float, Field(gt=0, lt=0.5)] = Field(
-        0.01, description="Tail probability at or below which it confirms."
-    )
-    refute_tail: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.1, description="Tail probability at or above which it refutes; between the two it is unknown."
-    )
-
-
-class CrosscheckSettings(_Section):
+class CrosscheckSettings(Section):
     """The second opinion."""
 
-    provider: LocalProvider | None = Field(LocalProvider(), description="Who is asked; null switches the cross-check off.")
+    provider: ProviderSettings | None = Field(LocalProvider(), description="Who is asked; null switches the cross-check off.")
     deadline_secs: Annotated[float, Field(gt=0)] = Field(5.0, description="A verdict later than this is unknown.")
     max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(64, description="Candidates asked about at a time.")
     policy: Annotated[dict[Severity, Policy], AfterValidator(_complete_policy)] = Field(
@@ -330,7 +286,7 @@ class CrosscheckSettings(_Section):
     on_confirmed: Literal["raise", "keep"] = Field("keep", description="What a confirmation does to the severity.")
 
 
-class SeverityRule(_Section):
+class SeverityRule(Section):
     """Sets the severity of what it matches; the first rule that fits wins."""
 
     name: NonEmpty = Field(description="Name of the rule, shown in explanations.")
@@ -345,7 +301,7 @@ class SeverityRule(_Section):
     severity: Severity = Field(description="The severity it gives.")
 
 
-class IncidentSettings(_Section):
+class IncidentSettings(Section):
     """How anomalies become incidents."""
 
     group_by: list[LabelName] = Field(
@@ -368,7 +324,7 @@ class IncidentSettings(_Section):
     )
 
 
-class AlertSettings(_Section):
+class AlertSettings(Section):
     """Incidents, severities and their texts."""
 
     source: NonEmpty = Field("/streamwarden", description="CloudEvents source attribute of every alert event.")
@@ -376,7 +332,7 @@ class AlertSettings(_Section):
     severity: list[SeverityRule] = Field([], description="Rules, first match wins; without a match P3.")
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """The worker process."""
 
     group: NonEmpty = Field("streamwarden", description="Name of the consumer group.")
@@ -400,7 +356,7 @@ class WorkerSettings(_Section):
     )
 
 
-class Config(_Section):
+class Config(Section):
     """The whole of ``topics.yaml``."""
 
     version: Literal[1] = Field(description="Version of this file's form.")

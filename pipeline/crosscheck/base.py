@@ -7,7 +7,7 @@ that raises or is late gives ``unknown``, and an unknown verdict never silences 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import orjson
@@ -35,6 +35,14 @@ class Verdict:
         One sentence for a human.
     tail_probability : float or None
         Its own estimate, where it has one.
+    reference : str or None
+        What it goes by at a remote provider, e.g. an anomaly group there; feedback is sent to it.
+    ledger_id : str or None
+        Entry of the ledger (topic ``verdicts``) that keeps it, once it is kept.
+    cost_usd : float
+        Its share of what the calls cost, by list prices.  For the ledger: not published with the anomaly, not compared.
+    members : tuple of Verdict
+        Of an ensemble: what each member said.  For the ledger, like the cost.
     """
 
     provider: str
@@ -42,6 +50,10 @@ class Verdict:
     reason: str
     detail: str
     tail_probability: float | None = None
+    reference: str | None = None
+    ledger_id: str | None = None
+    cost_usd: float = field(default=0.0, compare=False)
+    members: tuple[Verdict, ...] = field(default=(), compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values in a fixed order."""
@@ -51,12 +63,23 @@ class Verdict:
             "reason": self.reason,
             "detail": self.detail,
             "tail_probability": self.tail_probability,
+            "reference": self.reference,
+            "ledger_id": self.ledger_id,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Verdict:
         """Inverse of `to_dict`."""
-        return cls(data["provider"], data["outcome"], data["reason"], data["detail"], data["tail_probability"])
+        return cls(
+            data["provider"],
+            data["outcome"],
+            data["reason"],
+            data["detail"],
+            data["tail_probability"],
+            # Messages written before there was a ledger lack these.
+            data.get("reference"),
+            data.get("ledger_id"),
+        )
 
 
 class Provider(Protocol):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.clock import Clock
+from pipeline.config.providers import CloudWatchProvider as CloudWatchSettings
+from pipeline.config.providers import LocalProvider as LocalSettings
 from pipeline.config.schema import CrosscheckSettings
-from pipeline.config.schema import LocalProvider as LocalSettings
 from pipeline.crosscheck.base import Provider
 from pipeline.crosscheck.local import LocalProvider
 from pipeline.errors import ConfigError
@@ -19,7 +20,16 @@ def _build_local(settings: LocalSettings, _clock: Clock) -> Provider:
     return LocalProvider(settings)
 
 
-PROVIDER_BUILDERS: dict[type[Any], Callable[[Any, Clock], Provider]] = {LocalSettings: _build_local}
+def _build_cloudwatch(settings: CloudWatchSettings, clock: Clock) -> Provider:
+    from pipeline.crosscheck.cloudwatch.provider import CloudWatchProvider
+
+    return CloudWatchProvider(settings, clock)
+
+
+PROVIDER_BUILDERS: dict[type[Any], Callable[[Any, Clock], Provider]] = {
+    LocalSettings: _build_local,
+    CloudWatchSettings: _build_cloudwatch,
+}
 """Builder by class of settings.  A builder gets its settings and the clock (for rate limits, caches and retries); it imports what
 is heavy inside, and must not connect: a provider connects when it is first asked."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.clock import ManualClock
 from pipeline.config import schema
+from pipeline.config.options import sections_of
 from pipeline.config.schema import CrosscheckSettings
 from pipeline.crosscheck.local import LocalProvider, level_tail, shape_tail, silence_tail
 from pipeline.crosscheck.registry import PROVIDER_BUILDERS, build_provider
@@ -21,6 +22,7 @@ from pipeline.engine.anomaly import Anomaly
 from tests.stories.timeline import make_anomaly
 
 PROVIDER = LocalProvider(schema.LocalProvider())
+EXAMPLES = {"CloudWatchProvider": {"metrics": [{}]}}
 NOISE = {
     "normal": lambda rng, n: rng.normal(10, 1, n),
     "lognormal": lambda rng, n: rng.lognormal(1, 0.4, n),
@@ -175,13 +177,12 @@ def test_judging_many_is_judging_one_by_one() -> None:
 
 
 def test_every_kind_of_provider_settings_has_a_builder() -> None:
-    annotation = CrosscheckSettings.model_fields["provider"].annotation
-    kinds = {kind for kind in getattr(annotation, "__args__", (annotation,)) if kind is not type(None)}
+    kinds = set(sections_of(CrosscheckSettings.model_fields["provider"].annotation))
     assert kinds == set(PROVIDER_BUILDERS)
     for kind in kinds:
-        built = build_provider(CrosscheckSettings(provider=kind()), ManualClock())
+        built = build_provider(CrosscheckSettings(provider=kind.model_validate(EXAMPLES.get(kind.__name__, {}))), ManualClock())
         assert built is not None
-        assert built.name == kind().type
+        assert built.name == kind.model_fields["type"].default
 
 
 @pytest.mark.parametrize("huge", [1e300, 1.7e308, -1.7e308])

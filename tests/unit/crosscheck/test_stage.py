@@ -320,9 +320,10 @@ def test_latency_is_measured_from_the_arrival() -> None:
     assert book.verdicts == [("fake", "confirmed", "tail", 1.5)]
 
 
-def test_a_severity_that_the_policy_does_not_name_is_not_held() -> None:
-    book = check(FakeProvider(), [make_anomaly("a")], p3, policy={"P0": "hold"})
-    assert [checked.is_final for checked in book.published] == [False, True]
+def test_a_severity_that_the_policy_does_not_name_keeps_its_default() -> None:
+    for severity_of, expected in ((p3, [True]), (p1, [False, True])):
+        book = check(FakeProvider(), [make_anomaly("a")], severity_of, policy={"P0": "hold"})
+        assert [checked.is_final for checked in book.published] == expected
 
 
 def test_checked_anomalies_come_back_from_json() -> None:

@@ -1,0 +1,119 @@
+"""Settings of the cross-check's providers, told apart by `type`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.config.section import Form, Match, NonEmpty, Section
+
+__all__ = [
+    "CloudWatchMetric",
+    "CloudWatchProvider",
+    "CloudWatchSource",
+    "LocalProvider",
+    "ProviderSettings",
+    "RemoteProvider",
+]
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$"), Form("a URL that begins with http:// or https://")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"), Form("an AWS region, e.g. us-east-1")]
+QueryId = Annotated[
+    str, Field(pattern=r"^[a-z][A-Za-z0-9_]{0,60}$"), Form("a name of letters, digits and underscores, a lower-case letter first")
+]
+
+
+class LocalProvider(Section):
+    """An independent detector of another family over the anomaly's own recent history."""
+
+    type: Literal["local"] = Field("local", description="The provider that needs nothing outside the worker.")
+    min_samples: Annotated[int, Field(ge=8)] = Field(24, description="Context it needs for a verdict other than unknown.")
+    confirm_tail: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        0.01, description="Tail probability at or below which it confirms."
+    )
+    refute_tail: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="Tail probability at or above which it refutes; between the two it is unknown."
+    )
+
+
+class RemoteProvider(Section):
+    """What all providers behind a network have in common."""
+
+    region: Region | None = Field(None, description="AWS region; null takes it from the usual AWS chain.")
+    profile: NonEmpty | None = Field(None, description="Profile of the AWS configuration files; null takes the chain's default.")
+    endpoint_url: Url | None = Field(None, description="Address to talk to in place of AWS's own.")
+    call_timeout_secs: Annotated[float, Field(gt=0, le=60)] = Field(
+        3.0, description="Longest wait for a connection, and for the next bytes of an answer."
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = Field(
+        3, description="Times a call is tried, the first included, as far as the deadline allows."
+    )
+    max_calls_per_minute: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="API calls a minute in the long run, retries included; candidates that wait share a call."
+    )
+    burst_calls: Annotated[int, Field(ge=1, le=1_000)] = Field(4, description="API calls that may be made at once after a pause.")
+    breaker_failures: Annotated[int, Field(ge=1)] = Field(
+        5, description="Failures in a row after which the provider is left alone for a while."
+    )
+    breaker_open_secs: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="How long it is left alone before it is tried again."
+    )
+    n_threads: Annotated[int, Field(ge=1, le=64)] = Field(4, description="Calls that may be under way at a time.")
+
+
+class CloudWatchSource(Section):
+    """One metric of CloudWatch, told from a series' labels."""
+
+    namespace: NonEmpty = Field("Streamwarden", description="Namespace of the metric.")
+    metric: NonEmpty = Field("{__name__}", description="Metric name; {label} stands for the value of a label.")
+    dimensions: dict[str, str] | None = Field(
+        None,
+        description="Dimensions by name, {label} stands for the value of a label; null makes every label a dimension.",
+    )
+    stat: NonEmpty = Field("Average", description="Statistic, e.g. Average, Sum, Maximum, p99.")
+
+
+class CloudWatchMetric(CloudWatchSource):
+    """Which series are which metric of CloudWatch, and how they are compared."""
+
+    match: Match = Field(Match(), description="Series it is for; the first that fits counts.")
+    period_secs: Annotated[int, Field(ge=60, le=86_400, multiple_of=60)] = Field(60, description="Period of its data points.")
+    expression: NonEmpty | None = Field(None, description="Metric math over `inputs`; in place of the one metric above.")
+    inputs: dict[QueryId, CloudWatchSource] = Field({}, description="Metrics of the expression by the name they have in it.")
+    scale: float = Field(1.0, description="What a sample is multiplied by to be in CloudWatch's unit.")
+    compare: Literal["sample", "datapoint"] = Field(
+        "sample",
+        description="What is held against the band: the suspicious sample, or CloudWatch's own data point of its period.",
+    )
+    publish: bool = Field(
+        False, description="Whether samples of suspicious series are written to CloudWatch; costs money per metric."
+    )
+    create_detector: bool = Field(
+        False, description="Whether a CloudWatch anomaly detector is set up for a series at its first candidate."
+    )
+    unit: NonEmpty | None = Field(None, description="Unit written with published samples, e.g. Percent; null writes none.")
+
+
+class CloudWatchProvider(RemoteProvider):
+    """Amazon CloudWatch anomaly detection: the value against the band."""
+
+    type: Literal["cloudwatch"] = Field("cloudwatch", description="CloudWatch anomaly detection.")
+    metrics: Annotated[list[CloudWatchMetric], Field(min_length=1)] = Field(
+        description="What the series are called in CloudWatch; a series that none of them fits gets unknown."
+    )
+    band_width: Annotated[float, Field(gt=0, le=100)] = Field(2.0, description="Width of the band in standard deviations.")
+    refute_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="Share of the band's half-width, from its middle, within which a value refutes; between it and the edge: unknown.",
+    )
+    max_band_age_periods: Annotated[int, Field(ge=1, le=60)] = Field(
+        5, description="How many periods old the newest band may be that a value is compared with."
+    )
+    cache_secs: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="How long a band that was read answers further candidates."
+    )
+
+
+ProviderSettings = Annotated[LocalProvider | CloudWatchProvider, Field(discriminator="type")]
+"""Any provider's settings."""

@@ -1,0 +1,1 @@
+"""Amazon CloudWatch anomaly detection as a provider: names, bands, the way in."""

@@ -1,0 +1,1 @@
+"""What providers behind a network share: rate limit, circuit breaker, retries, threads, batches, caches, cost, AWS sessions."""
