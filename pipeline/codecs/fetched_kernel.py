@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.base import IntColumn
-from models.jit import kernel, kernel_inline
+from models.jit import kernel_bare, kernel_inline
 from models.state_array import StateArray
 
 HEADER_BYTES = 61
@@ -34,9 +34,9 @@ LOG_APPEND_TIME = 8
 @kernel_inline
 def read_be(data: StateArray, at: int, n_bytes: int) -> int:
     """Unsigned big-endian integer of up to 8 bytes; of 8 bytes, the bits of a signed one."""
-    number: Any = np.int64(0)
+    number = 0
     for i in range(n_bytes):
-        number = (number << np.int64(8)) | np.int64(data[at + i])
+        number = (number << 8) | int(data[at + i])
     return number
 
 
@@ -46,7 +46,7 @@ def sign_32(number: int) -> int:
     return number - 4294967296 if number >= 2147483648 else number
 
 
-@kernel
+@kernel_bare
 def count_batches(data: StateArray) -> int:
     """Whole batches at the front of `data`, of any message format; a length that cannot be ends the count after its batch.
 
@@ -68,7 +68,7 @@ def count_batches(data: StateArray) -> int:
     return n_batches
 
 
-@kernel
+@kernel_bare
 def read_headers(data: StateArray, headers: StateArray) -> None:
     """Headers of the batches counted by `count_batches`.
 
@@ -103,9 +103,9 @@ def read_headers(data: StateArray, headers: StateArray) -> None:
         at += LENGTH_END + length
 
 
-@kernel_inline
-def read_varint(data: StateArray, at: int, end: int) -> tuple[int, int]:
-    """Zigzag integer and the position after it; the position is -1 when it is cut off or longer than 64 bits."""
+@kernel_bare
+def read_long_varint(data: StateArray, at: int, end: int) -> tuple[int, int]:
+    """As `read_varint`, of any length."""
     bits: Any = np.int64(0)
     shift = np.int64(0)
     after = -1
@@ -124,6 +124,18 @@ def read_varint(data: StateArray, at: int, end: int) -> tuple[int, int]:
 
 
 @kernel_inline
+def read_varint(data: StateArray, at: int, end: int) -> tuple[int, int]:
+    """Zigzag integer and the position after it; the position is -1 when it is cut off or longer than 64 bits."""
+    if at < end and data[at] < 128:
+        byte = np.int64(data[at])
+        return (byte >> np.int64(1)) ^ -(byte & np.int64(1)), at + 1
+    if at + 1 < end and data[at + 1] < 128:
+        byte = (np.int64(data[at]) & np.int64(127)) | np.int64(data[at + 1]) << np.int64(7)
+        return (byte >> np.int64(1)) ^ -(byte & np.int64(1)), at + 2
+    return read_long_varint(data, at, end)
+
+
+@kernel_inline
 def skip_headers(data: StateArray, at: int, end: int, n_headers: int) -> int:
     """Position after the headers of a record, -1 when they are damaged."""
     for _ in range(n_headers):
@@ -139,7 +151,7 @@ def skip_headers(data: StateArray, at: int, end: int, n_headers: int) -> int:
     return at
 
 
-@kernel
+@kernel_bare
 def walk_records(
     buffer: StateArray,
     body_start: IntColumn,
