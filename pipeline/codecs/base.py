@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,8 +41,8 @@ class Points:
         Event time, ns UTC.
     value : (M,) float64
         Finite values only: others are `bad`.
-    keys : list of M hashables
-        Series key of each point.
+    keys : sequence of M hashables
+        Series key of each point; a `pipeline.codecs.key_slices.KeySlices` where no objects were made of them.
     labels_of : callable
         Series key → label mapping including ``__name__``; called once per unseen key.  Raises RecordError for labels that
         cannot be used.
@@ -56,7 +56,7 @@ class Points:
     position: npt.NDArray[np.int64]
     event_time_ns: npt.NDArray[np.int64]
     value: npt.NDArray[np.float64]
-    keys: list[SeriesKey]
+    keys: Sequence[SeriesKey]
     labels_of: Callable[[SeriesKey], Mapping[str, str]]
     bad: list[BadRecord] = field(default_factory=list)
     n_empty: int = 0

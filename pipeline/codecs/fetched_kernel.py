@@ -110,7 +110,7 @@ def read_long_varint(data: StateArray, at: int, end: int) -> tuple[int, int]:
     shift = np.int64(0)
     after = -1
     while at < end and shift < 70:
-        byte = np.int64(data[at])
+        byte: Any = np.int64(data[at])
         at += 1
         bits |= (byte & np.int64(127)) << shift
         if byte < 128:
@@ -127,7 +127,7 @@ def read_long_varint(data: StateArray, at: int, end: int) -> tuple[int, int]:
 def read_varint(data: StateArray, at: int, end: int) -> tuple[int, int]:
     """Zigzag integer and the position after it; the position is -1 when it is cut off or longer than 64 bits."""
     if at < end and data[at] < 128:
-        byte = np.int64(data[at])
+        byte: Any = np.int64(data[at])
         return (byte >> np.int64(1)) ^ -(byte & np.int64(1)), at + 1
     if at + 1 < end and data[at + 1] < 128:
         byte = (np.int64(data[at]) & np.int64(127)) | np.int64(data[at + 1]) << np.int64(7)

@@ -8,17 +8,21 @@ must be of the right kind; of a label that is there twice the last counts.  A ``
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.codecs.base import Points, SeriesKey
+from pipeline.codecs.base import BadRecord, Points, SeriesKey
+from pipeline.codecs.decimal_kernel import EXACT_POWERS, POWERS_OF_FIVE
 from pipeline.codecs.event_times import read_times
 from pipeline.codecs.excerpt import quote
 from pipeline.codecs.json_fault import FieldRule, explain_json, json_kind
 from pipeline.codecs.json_rows import DECODE_FAILURES, decode_rows
+from pipeline.codecs.key_slices import KeySlices, view_words
 from pipeline.codecs.label_fault import explain_labels
+from pipeline.codecs.metric_json_kernel import GOOD, LABELS_LENGTH, N_SPANS, UNSURE, hash_keys, scan_metrics
 from pipeline.codecs.record import RecordBatch
 from pipeline.errors import DecodeError
 
@@ -39,6 +43,14 @@ class _Record(msgspec.Struct, gc=False):
     value: float
     ts: int | float | str | None = None
     labels: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Judged(NamedTuple):
+    records: list[_Record]
+    row: npt.NDArray[np.int64]
+    event_time_ns: npt.NDArray[np.int64]
+    bad: list[BadRecord]
+    n_empty: int
 
 
 _take_name_and_labels = attrgetter("name", "labels")
@@ -102,6 +114,15 @@ class MetricJsonCodec:
 
     The series key is the raw bytes of name and labels joined: other spellings of one label set are other keys of one series.
 
+    Records are scanned by a kernel.  What it is not sure about (errors, and rarities such as escapes in the names of fields, more
+    than 19 digits, deep nesting) is judged by the typed decoder, record by record: the kernel decides nothing that the typed
+    decoder would decide otherwise.
+
+    Parameters
+    ----------
+    is_scanned : bool
+        False = the typed decoder reads every record.
+
     Examples
     --------
     >>> codec = MetricJsonCodec()
@@ -115,11 +136,78 @@ class MetricJsonCodec:
 
     name = "metric_json"
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_scanned: bool = True) -> None:
         self._decode = msgspec.json.Decoder(_Record).decode
+        self._is_scanned = is_scanned
 
     def decode(self, batch: RecordBatch) -> Points:
         """One point of every good record."""
+        return self._scan(batch) if self._is_scanned else self._decode_typed(batch)
+
+    def _scan(self, batch: RecordBatch) -> Points:
+        n = len(batch)
+        status = np.empty(n, dtype=np.uint8)
+        value = np.empty(n + 1)
+        event_time_ns = np.empty(n, dtype=np.int64)
+        spans = np.empty((N_SPANS, n), dtype=np.int64)
+        hashes = np.empty(n, dtype=np.uint64)
+        data, words = np.frombuffer(batch.buffer, np.uint8), view_words(batch.buffer)
+        n_other = scan_metrics(
+            data,
+            words,
+            np.ascontiguousarray(batch.value_start),
+            np.ascontiguousarray(batch.value_length),
+            EXACT_POWERS,
+            POWERS_OF_FIVE,
+            status,
+            value,
+            value.view(np.uint64),
+            event_time_ns,
+            spans,
+            hashes,
+            np.empty(3, dtype=np.int64),
+        )
+        row = np.arange(n, dtype=np.int64)
+        bad: list[BadRecord] = []
+        n_empty = 0
+        if n_other:
+            unsure = np.flatnonzero(status == UNSURE)
+            n_empty = n_other - len(unsure)
+            judged = self._judge(batch.select(unsure))
+            bad = [BadRecord(int(unsure[one.row]), one.error) for one in judged.bad]
+            good = unsure[judged.row]
+            value[good] = list(map(_take_value, judged.records))
+            event_time_ns[good] = judged.event_time_ns
+            spans[:, good] = _find_spans(batch, good, judged.records)
+            hash_keys(data, words, spans, good, hashes)
+            status[good] = GOOD
+            row = np.flatnonzero(status == GOOD)
+            value, event_time_ns, spans, hashes = value[row], event_time_ns[row], spans.take(row, axis=1), hashes[row]
+        return Points(
+            row=row,
+            position=np.zeros(len(row), dtype=np.int64),
+            event_time_ns=event_time_ns,
+            value=value[: len(row)],
+            keys=KeySlices(batch.buffer, spans, hashes),
+            labels_of=labels_of,
+            bad=bad,
+            n_empty=n_empty,
+        )
+
+    def _decode_typed(self, batch: RecordBatch) -> Points:
+        judged = self._judge(batch)
+        return Points(
+            row=judged.row,
+            position=np.zeros(len(judged.records), dtype=np.int64),
+            event_time_ns=judged.event_time_ns,
+            value=np.array(list(map(_take_value, judged.records)), dtype=np.float64),
+            keys=list(map(_join, map(_take_name_and_labels, judged.records))),
+            labels_of=labels_of,
+            bad=judged.bad,
+            n_empty=judged.n_empty,
+        )
+
+    def _judge(self, batch: RecordBatch) -> _Judged:
         records, row, bad, n_empty = decode_rows(batch, self._decode, _explain)
         times = read_times(list(map(_take_ts, records)), row)
         event_time_ns = times.event_time_ns
@@ -127,16 +215,22 @@ class MetricJsonCodec:
             bad = sorted(bad + times.bad, key=_take_row)
             records = [records[i] for i in times.good]
             row, event_time_ns = row[times.good], event_time_ns[times.good]
-        return Points(
-            row=row,
-            position=np.zeros(len(records), dtype=np.int64),
-            event_time_ns=event_time_ns,
-            value=np.array(list(map(_take_value, records)), dtype=np.float64),
-            keys=list(map(_join, map(_take_name_and_labels, records))),
-            labels_of=labels_of,
-            bad=bad,
-            n_empty=n_empty,
-        )
+        return _Judged(records, row, event_time_ns, bad, n_empty)
 
 
 _take_row = attrgetter("row")
+
+
+def _find_spans(batch: RecordBatch, rows: npt.NDArray[np.int64], records: list[_Record]) -> npt.NDArray[np.int64]:
+    """Where raw names and labels lie in the buffer: where the same bytes first stand in the record."""
+    spans = np.empty((N_SPANS, len(rows)), dtype=np.int64)
+    for i, (row, record) in enumerate(zip(rows.tolist(), records, strict=True)):
+        start = int(batch.value_start[row])
+        end = start + int(batch.value_length[row])
+        name, labels = bytes(record.name), bytes(record.labels)
+        labels_start = batch.buffer.find(labels, start, end)
+        # The default for a record without labels need not stand in it.
+        spans[:, i] = batch.buffer.find(name, start, end), len(name), max(labels_start, start), len(labels)
+        if labels_start < 0:
+            spans[LABELS_LENGTH, i] = -1
+    return spans

@@ -82,8 +82,8 @@ class RecordBatch:
             if value is not None:
                 parts.append(value)
                 lengths[2 * i + 1] = len(value)
-        ends = np.cumsum(np.maximum(lengths, 0))
-        starts = ends - np.maximum(lengths, 0)
+        taken = np.maximum(lengths, 0)
+        starts = np.cumsum(taken) - taken
         offset = np.fromiter((row[0] for row in materialised), np.int64, n)
         return cls(
             topic=topic,
@@ -91,10 +91,10 @@ class RecordBatch:
             offset=offset,
             timestamp_ms=np.fromiter((row[1] for row in materialised), np.int64, n),
             buffer=b"".join(parts),
-            key_start=starts[0::2],
-            key_length=lengths[0::2],
-            value_start=starts[1::2],
-            value_length=lengths[1::2],
+            key_start=starts[0::2].copy(),
+            key_length=lengths[0::2].copy(),
+            value_start=starts[1::2].copy(),
+            value_length=lengths[1::2].copy(),
             next_offset=next_offset if next_offset is not None else (int(offset[-1]) + 1 if n else 0),
             headers=headers or {},
         )
@@ -120,6 +120,26 @@ class RecordBatch:
             value_start=self.value_start[row:],
             value_length=self.value_length[row:],
             headers={at - row: headers for at, headers in self.headers.items() if at >= row},
+        )
+
+    def select(self, rows: _IntColumn) -> RecordBatch:
+        """The records at `rows`, without headers, over the same buffer.
+
+        Examples
+        --------
+        >>> batch = RecordBatch.from_rows("t", 0, [(0, 0, None, b"a"), (1, 0, None, b"b")])
+        >>> batch.select(np.array([1])).values()
+        [b'b']
+        """
+        return replace(
+            self,
+            offset=self.offset[rows],
+            timestamp_ms=self.timestamp_ms[rows],
+            key_start=self.key_start[rows],
+            key_length=self.key_length[rows],
+            value_start=self.value_start[rows],
+            value_length=self.value_length[rows],
+            headers={},
         )
 
     def key(self, row: int) -> bytes | None:

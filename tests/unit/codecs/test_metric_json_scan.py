@@ -1,0 +1,203 @@
+"""The scanned form of native metric JSON gives what the typed decoder gives: value, time, key, and every error."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.codecs.base import Points
+from pipeline.codecs.metric_json import MetricJsonCodec
+from pipeline.codecs.record import RecordBatch
+from tests.unit.codecs.metric_cases import make_number, make_record
+
+SCANNED = MetricJsonCodec()
+TYPED = MetricJsonCodec(is_scanned=False)
+
+
+def batch_of(values: Sequence[bytes | None]) -> RecordBatch:
+    return RecordBatch.from_rows("m", 0, [(i, 0, None, value) for i, value in enumerate(values)])
+
+
+def facts(points: Points) -> dict[str, object]:
+    return {
+        "row": points.row.tolist(),
+        "position": points.position.tolist(),
+        "time": points.event_time_ns.tolist(),
+        "value": points.value.view(np.uint64).tolist(),
+        "keys": list(points.keys),
+        "bad": [(one.row, type(one.error), one.error.code, str(one.error)) for one in points.bad],
+        "n_empty": points.n_empty,
+    }
+
+
+def check(values: Sequence[bytes | None]) -> Points:
+    batch = batch_of(values)
+    scanned = SCANNED.decode(batch)
+    assert facts(scanned) == facts(TYPED.decode(batch))
+    return scanned
+
+
+def compare_many(n_batches: int, seed: int) -> int:
+    """Compare batches of 100 records from a seed; how many points there were."""
+    rng = random.Random(seed)
+    return sum(len(check([None if rng.random() < 0.01 else make_record(rng) for _ in range(100)])) for _ in range(n_batches))
+
+
+def record(**fields: str) -> bytes:
+    return ("{" + ",".join(f'"{name}":{value}' for name, value in fields.items()) + "}").encode()
+
+
+def n_unsure(values: Sequence[bytes], monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many records the kernel left to the typed decoder."""
+    codec = MetricJsonCodec()
+    seen: list[int] = []
+    judge = codec._judge
+    monkeypatch.setattr(codec, "_judge", lambda batch: (seen.append(len(batch)), judge(batch))[1])
+    codec.decode(batch_of(values))
+    return sum(seen)
+
+
+def test_records_good_odd_and_broken() -> None:
+    assert compare_many(300, seed=1) > 10_000
+
+
+def test_plain_records_are_decided_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(3)
+    values = []
+    for i in range(2_000):
+        fields = {
+            "name": '"cpu"',
+            "labels": rng.choice(['{"host":"n1", "zone":"\\u00fc\\n"}', "null", "{}", '{ "a" : "ü" }']),
+            "ts": rng.choice([str(1_700_000_000_000 + i), repr(1.7e9 + i / 7), '"2026-11-24T10:00:00.123+01:00"']),
+            "value": rng.choice(
+                [repr(rng.gauss(0, 1e6)), repr(rng.uniform(-1, 1) * 10.0 ** rng.randint(-290, 290)), str(i), f"{i}e-3"]
+            ),
+            "unit": rng.choice(['{"a":[1,{"b":null}]}', '"x"', "true", "[]", "{}", "-1.5e+3"]),
+        }
+        names = list(fields)
+        rng.shuffle(names)
+        values.append(record(**{name: fields[name] for name in names}))
+    assert n_unsure(values, monkeypatch) == 0
+    check(values)
+
+
+def test_key_order_space_and_duplicates() -> None:
+    points = check(
+        [
+            b' {"value" : 1 , "ts":1700000000 ,"labels" :{ "a" : "b" } ,"name": "x"}\n',
+            b'{"name":"a","name":"b","value":1,"value":2.5,"ts":1,"ts":1700000000,"labels":{},"labels":{"k":"v"}}',
+            b'{"value":2,"ts":1700000000.25,"name":"x"}',
+        ]
+    )
+    assert points.value.tolist() == [1.0, 2.5, 2.0]
+    assert list(points.keys) == [b'"x"{ "a" : "b" }', b'"b"{"k":"v"}', b'"x"{}']
+
+
+def test_one_key_has_one_hash_wherever_it_stands() -> None:
+    values = [record(name='"cpu"', labels='{"host":"n-1"}', ts="1700000000", value="1")] * 3
+    values += [b'{"pad":"xyz",' + value[1:] for value in values]
+    values += [value.replace(b'"value"', b'"valu\\u0065"') for value in values]
+    keys = SCANNED.decode(batch_of(values)).keys
+    assert len({*keys}) == len(set(keys.hashes.tolist())) == 1  # type: ignore[attr-defined]
+
+
+def test_an_empty_batch() -> None:
+    assert len(check([])) == 0
+    assert check([None, None]).n_empty == 2
+    assert len(check([b""]).bad) == 1
+
+
+def decimal_cases(n_cases: int, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    cases = []
+    while len(cases) < n_cases:
+        number = struct.unpack("<d", rng.randbytes(8))[0]
+        if not np.isfinite(number):
+            continue
+        cases.append(repr(number))
+        cases.append(f"{number:.{rng.randint(14, 18)}e}")
+        # Half-way between two floats, where it fits 19 digits, and one digit beside.
+        whole = rng.getrandbits(53) | 1 << 52
+        cases.append(f"{2 * whole + 1}e{rng.randint(-5, 5)}")
+        cases.append(str((2 * whole + 1) << rng.randint(0, 9)))
+        cases.append(make_number(rng))
+    return cases
+
+
+def check_decimals(n_cases: int, seed: int) -> int:
+    """Compare decimals with orjson's reading and with Python's; how many were numbers."""
+    good = []
+    for case in decimal_cases(n_cases, seed):
+        try:
+            expected = orjson.loads(case)
+        except orjson.JSONDecodeError:
+            continue
+        # An integer of more than 64 bits is a float there.
+        if np.isfinite(float(expected)):
+            assert float(expected) == float(case)
+            good.append((case, float(case)))
+    points = check([record(name='"x"', ts="1700000000", value=case) for case, _ in good])
+    expected_bits = np.array([number for _, number in good]).view(np.uint64)
+    # An integer has no negative zero.
+    expected_bits[[case == "-0" for case, _ in good]] = 0
+    assert points.value.view(np.uint64).tolist() == expected_bits.tolist()
+    return len(good)
+
+
+def test_decimals_are_read_to_the_nearest_float() -> None:
+    assert check_decimals(20_000, seed=5) > 15_000
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70))
+@settings(max_examples=300, deadline=None)
+def test_the_shortest_text_of_a_float_comes_back(number: float) -> None:
+    points = check(
+        [record(name='"x"', ts="1700000000", value=orjson.dumps(float(number)).decode()), record(value=json.dumps(number))]
+    )
+    assert points.value.view(np.uint64)[0] == np.float64(number).view(np.uint64)
+
+
+@given(st.lists(st.binary(max_size=60) | st.none(), max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes(values: list[bytes | None]) -> None:
+    check(values)
+
+
+@pytest.mark.parametrize("setting", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
+def test_kernels_read_inside_of_their_buffers_and_agree_with_plain_python(setting: str, tmp_path: object) -> None:
+    program = "from tests.unit.codecs.test_metric_json_scan import compare_many; print(compare_many(12, seed=8))"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::RuntimeWarning", "-c", program],
+        env={
+            **os.environ,
+            setting: "1",
+            "NUMBA_CACHE_DIR": str(tmp_path),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert int(done.stdout) == compare_many(12, seed=8)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_600)
+def test_soak() -> None:
+    """Millions of records and decimals; the seed goes on from the day."""
+    seed = int(os.environ.get("SOAK_SEED", "20261125"))
+    assert compare_many(20_000, seed) > 0
+    for i in range(50):
+        check_decimals(20_000, seed + i)
