@@ -1,0 +1,92 @@
+"""What all tests share: brokers that are started once, topics with names of their own, and a line that tells what ran on what."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from pipeline.demo.brokers.apache_kafka import ApacheKafka
+from pipeline.demo.brokers.embedded import EmbeddedBroker
+from pipeline.errors import BrokerError
+
+REQUIRE_KAFKA = "STREAMWARDEN_REQUIRE_KAFKA"
+"""Environment variable: 1 = no other broker will do, and a run without any integration test on Apache Kafka has failed (CI)."""
+
+_ran_on: dict[str, int] = {}
+_broker_name = pytest.StashKey[str]()
+
+
+def _must_be_kafka() -> bool:
+    return os.environ.get(REQUIRE_KAFKA, "") == "1"
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A broker for all tests: Apache Kafka, or where Java or Maven cannot be had the embedded one."""
+    with ExitStack() as stack:
+        found: ApacheKafka | EmbeddedBroker
+        try:
+            found = stack.enter_context(ApacheKafka())
+        except BrokerError as error:
+            if _must_be_kafka() or error.code not in ("NO_JAVA", "NO_MAVEN", "MAVEN_FAILED"):
+                raise
+            found = stack.enter_context(EmbeddedBroker())
+            request.config.stash[_broker_name] = f"{found.name}, because Apache Kafka cannot be had: {error}"
+            warnings.warn(
+                pytest.PytestWarning(f"integration tests run on {found.name}, not on Apache Kafka: {error}"), stacklevel=1
+            )
+        yield found
+
+
+@pytest.fixture(scope="session")
+def bootstrap(broker: Any) -> str:
+    """Address of the broker of all tests."""
+    return str(broker.bootstrap)
+
+
+@pytest.fixture
+def make_kafka() -> Iterator[Callable[..., ApacheKafka]]:
+    """Makes an Apache Kafka of the test's own, which it may hurt; skips where there cannot be one."""
+    with ExitStack() as stack:
+
+        def make(n_nodes: int = 1, **settings: Any) -> ApacheKafka:
+            try:
+                return stack.enter_context(ApacheKafka(n_nodes, **settings))
+            except BrokerError as error:
+                if _must_be_kafka() or error.code not in ("NO_JAVA", "NO_MAVEN", "MAVEN_FAILED"):
+                    raise
+                pytest.skip(f"needs Apache Kafka itself: {error}")
+
+        yield make
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Count the integration tests that ran, by broker."""
+    result = yield
+    if isinstance(item, pytest.Function) and item.get_closest_marker("integration"):
+        used = item.funcargs.get("broker")
+        if used is not None or "make_kafka" in item.funcargs:
+            name = ApacheKafka.name if used is None else str(used.name)
+            _ran_on[name] = _ran_on.get(name, 0) + 1
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say on which broker the integration tests ran."""
+    if _ran_on or _must_be_kafka():
+        told = ", ".join(f"{n} on {name}" for name, n in sorted(_ran_on.items())) or "none"
+        terminalreporter.write_sep("-", f"integration tests passed: {told}")
+    if _broker_name in config.stash:
+        terminalreporter.write_line(f"NOT on Apache Kafka: {config.stash[_broker_name]}", red=True, bold=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that must have been on Apache Kafka and was not has failed."""
+    if _must_be_kafka() and exitstatus == 0 and not session.config.option.collectonly and not _ran_on.get(ApacheKafka.name):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
