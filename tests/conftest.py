@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,6 +17,17 @@ from pipeline.errors import BrokerError
 
 REQUIRE_KAFKA = "STREAMWARDEN_REQUIRE_KAFKA"
 """Environment variable: 1 = no other broker will do, and a run without any integration test on Apache Kafka has failed (CI)."""
+BOOTSTRAP = "STREAMWARDEN_TEST_BOOTSTRAP"
+"""Environment variable: address of a broker that is there already, for the tests that do not need one of their own."""
+
+
+@dataclass(frozen=True)
+class GivenBroker:
+    """A broker that somebody else runs."""
+
+    bootstrap: str
+    name: str = "the broker that was named"
+
 
 _ran_on: dict[str, int] = {}
 _broker_name = pytest.StashKey[str]()
@@ -28,6 +40,9 @@ def _must_be_kafka() -> bool:
 @pytest.fixture(scope="session")
 def broker(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A broker for all tests: Apache Kafka, or where Java or Maven cannot be had the embedded one."""
+    if BOOTSTRAP in os.environ and not _must_be_kafka():
+        yield GivenBroker(os.environ[BOOTSTRAP])
+        return
     with ExitStack() as stack:
         found: ApacheKafka | EmbeddedBroker
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,13 +13,6 @@ from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import TopicSet
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def bootstrap() -> str:
-    if "STREAMWARDEN_TEST_BOOTSTRAP" not in os.environ:
-        pytest.skip("STREAMWARDEN_TEST_BOOTSTRAP names no broker")
-    return os.environ["STREAMWARDEN_TEST_BOOTSTRAP"]
 
 
 @pytest.fixture

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -52,3 +56,21 @@ def test_the_embedded_broker_serves_and_ends() -> None:
         make_topic(broker.bootstrap)
         write(broker.bootstrap, [b"1", b"2"])
         assert read(broker.bootstrap, 2) == [b"1", b"2"]
+
+
+def test_a_broker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, signal, os; from pipeline.demo.brokers.server_process import ServerProcess\n"
+        f"folder = pathlib.Path({str(tmp_path)!r}) / 'data'; folder.mkdir()\n"
+        f"started = ServerProcess(['sleep', '120'], folder / 'log', folder)\n"
+        "print(started.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == -9, done.stderr
+    deadline_secs = time.monotonic() + 10
+    while Path(f"/proc/{int(done.stdout)}").exists() and time.monotonic() < deadline_secs:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{int(done.stdout)}").exists()
+    while (tmp_path / "data").exists() and time.monotonic() < deadline_secs:
+        time.sleep(0.05)
+    assert not (tmp_path / "data").exists()

@@ -186,7 +186,8 @@ class TopicSet:
         return self.read(self.name(name))
 
     def topics_on_broker(self) -> set[str]:
-        return set(self._admin.list_topics(timeout=10).topics)
+        """Names of all topics but the broker's own."""
+        return {name for name in self._admin.list_topics(timeout=10).topics if not name.startswith("__")}
 
     def delete(self) -> None:
         names: Sequence[str] = [name for name in self.topics_on_broker() if name.startswith(self.prefix)]

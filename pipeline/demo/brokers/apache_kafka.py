@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.demo.brokers.kafka_jars import fetch_kafka_jars, find_java
@@ -156,7 +156,9 @@ class ApacheKafka:
     n_nodes : int
         How many; topics get as many copies by default, of which all but one must be written (with three or more).
     properties : mapping of str to str
-        Server settings added to each node's.
+        Server settings added to each node's, or in place of those below.
+    format_arguments : sequence of str
+        Added to the command that prepares the data folders, such as ``--add-scram`` with the first users.
     say : callable
         Told, in words, what takes time.
 
@@ -183,6 +185,7 @@ class ApacheKafka:
         n_nodes: int = 1,
         *,
         properties: Mapping[str, str] | None = None,
+        format_arguments: Sequence[str] = (),
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         java = find_java()
@@ -201,7 +204,7 @@ class ApacheKafka:
             node.properties_path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
             self.nodes.append(node)
         try:
-            self._format(ports[n_nodes:])
+            self._format(ports[n_nodes:], list(format_arguments))
             for node in self.nodes:
                 node.start()
             for node in self.nodes:
@@ -247,16 +250,16 @@ class ApacheKafka:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _format(self, controller_ports: list[int]) -> None:
+    def _format(self, controller_ports: list[int], arguments: list[str]) -> None:
         cluster_id = _make_id()
         if len(self.nodes) == 1:
-            self.nodes[0].format(cluster_id, ["--standalone"])
+            self.nodes[0].format(cluster_id, ["--standalone", *arguments])
             return
         voters = ",".join(
             f"{node.node_id}@{LOOPBACK}:{port}:{_make_id()}" for node, port in zip(self.nodes, controller_ports, strict=True)
         )
         for node in self.nodes:
-            node.format(cluster_id, ["--initial-controllers", voters])
+            node.format(cluster_id, ["--initial-controllers", voters, *arguments])
 
     def _settings(self, node: KafkaNode, controllers: str, controller_port: int, folder: Path, n_nodes: int) -> dict[str, str]:
         n_in_sync = max(n_nodes - 1, 1)

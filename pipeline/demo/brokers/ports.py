@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from collections.abc import Callable
 
-__all__ = ["find_free_ports", "is_open", "wait_until_open"]
+__all__ = ["LOOPBACK", "find_free_ports", "is_open", "wait_until_open"]
 
 LOOPBACK = "127.0.0.1"
+# Below the range that systems hand to outgoing connections, so that none takes a port between the look and the server's start.
+_LOWEST, _HIGHEST = 20_000, 32_000
 
 
 def find_free_ports(n_ports: int) -> list[int]:
@@ -19,18 +22,29 @@ def find_free_ports(n_ports: int) -> list[int]:
     >>> len(set(find_free_ports(3)))
     3
     """
-    probes = [socket.socket() for _ in range(n_ports)]
-    try:
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    candidates = random.SystemRandom().sample(range(_LOWEST, _HIGHEST), _HIGHEST - _LOWEST)
+    found: list[int] = []
+    for port in candidates:
+        if len(found) == n_ports:
+            break
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        found.append(port)
+    return found
 
 
 def is_open(port: int) -> bool:
-    """Whether something takes connections there."""
+    """Whether something takes connections there.
+
+    Examples
+    --------
+    >>> with socket.create_server((LOOPBACK, 0)) as server:
+    ...     is_open(server.getsockname()[1])
+    True
+    """
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1.0):
             return True

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.demo.brokers.guard import OrphanGuard
 from pipeline.errors import BrokerError
 
 __all__ = ["ServerProcess"]
@@ -16,7 +17,7 @@ _N_LINES = 15
 
 
 class ServerProcess:
-    """A process in a session of its own, so that Ctrl-C in the terminal does not reach it.
+    """A process in a session of its own, so that Ctrl-C in the terminal does not reach it; it never outlives this one.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ class ServerProcess:
     log_path : Path
         Where its output goes; appended.
     folder : Path
-        Its working folder.
+        Its working folder; deleted when this process ends without ending the server.
     variables : mapping of str to str
         Added to the environment.
     """
@@ -42,6 +43,7 @@ class ServerProcess:
                 env={**os.environ, **(variables or {})},
                 start_new_session=True,
             )
+        self._guard: OrphanGuard | None = OrphanGuard(self._process.pid, str(folder))
 
     @property
     def pid(self) -> int:
@@ -51,7 +53,10 @@ class ServerProcess:
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
-        return self._process.poll() is None
+        is_running = self._process.poll() is None
+        if not is_running:
+            self._dismiss_guard()
+        return is_running
 
     def require_running(self) -> None:
         """Do nothing while it runs.
@@ -80,9 +85,16 @@ class ServerProcess:
             self._process.wait(timeout_secs)
         except subprocess.TimeoutExpired:
             return False
+        self._dismiss_guard()
         return True
 
     def kill(self) -> None:
         """End it at once."""
         self.send(signal.SIGKILL)
         self._process.wait()
+        self._dismiss_guard()
+
+    def _dismiss_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.dismiss()
