@@ -6,7 +6,8 @@
     ├── ConfigError            topics.yaml or the command line is wrong; every problem at once; exit code 2
     ├── RecordError            one record is bad: it goes to dead-letters, the batch goes on
     │   ├── DecodeError          bytes are not what the topic's format says
-    │   └── SampleError          decoded, but not a usable sample
+    │   ├── SampleError          decoded, but not a usable sample
+    │   └── PoisonError          a stage failed on it, for whatever reason
     ├── HistoryError           a file cannot be read as history; exit code 2
     ├── BrokerError            Kafka refused or cannot be reached
     ├── ProviderError          a cross-check provider failed; verdict becomes "unknown"
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigError",
     "DecodeError",
     "HistoryError",
+    "PoisonError",
     "ProviderError",
     "RecordError",
     "SampleError",
@@ -92,6 +94,13 @@ class SampleError(RecordError):
 
     default_code = "SAMPLE"
     stage = "extract"
+
+
+class PoisonError(RecordError):
+    """A stage raised what it should not have on this record: a fault of ours, which costs this record and no other."""
+
+    default_code = "POISON"
+    stage = "engine"
 
 
 class HistoryError(StreamwardenError):

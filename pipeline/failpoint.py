@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import ConfigError
@@ -89,14 +90,14 @@ def parse_failpoints(text: str) -> dict[str, _Failpoint]:
 _armed = parse_failpoints(os.environ.get(FAILPOINTS_VARIABLE, ""))
 
 
-def reach(name: str, data: bytes = b"") -> None:
+def reach(name: str, values: Callable[[], Sequence[bytes | None]] = tuple) -> None:
     """Say that a point has been reached; nothing happens unless it is armed.
 
     Parameters
     ----------
     name : str
         One of `POINTS`.
-    data : bytes
+    values : callable
         What is at hand, for points that are armed for certain bytes.
 
     Raises
@@ -107,7 +108,7 @@ def reach(name: str, data: bytes = b"") -> None:
     if not _armed:
         return
     point = _armed.get(name)
-    if point is None or point.text not in data:
+    if point is None or (point.text and not any(point.text in value for value in values() if value is not None)):
         return
     point.n_reached += 1
     if point.action == "raise":

@@ -111,15 +111,27 @@ class RecordBatch:
         >>> batch.from_row(1).values(), batch.from_row(1).headers
         ([b'b'], {0: [('h', b'x')]})
         """
+        return self.between(row, len(self))
+
+    def between(self, start: int, stop: int) -> RecordBatch:
+        """The records of rows `start` to `stop` (not included), over the same buffer; reading goes on at the record in `stop`.
+
+        Examples
+        --------
+        >>> batch = RecordBatch.from_rows("t", 0, [(0, 0, None, b"a"), (4, 0, None, b"b"), (9, 0, None, b"c")])
+        >>> batch.between(0, 2).values(), batch.between(0, 2).next_offset, batch.between(1, 3).next_offset
+        ([b'a', b'b'], 9, 10)
+        """
         return replace(
             self,
-            offset=self.offset[row:],
-            timestamp_ms=self.timestamp_ms[row:],
-            key_start=self.key_start[row:],
-            key_length=self.key_length[row:],
-            value_start=self.value_start[row:],
-            value_length=self.value_length[row:],
-            headers={at - row: headers for at, headers in self.headers.items() if at >= row},
+            offset=self.offset[start:stop],
+            timestamp_ms=self.timestamp_ms[start:stop],
+            key_start=self.key_start[start:stop],
+            key_length=self.key_length[start:stop],
+            value_start=self.value_start[start:stop],
+            value_length=self.value_length[start:stop],
+            next_offset=int(self.offset[stop]) if stop < len(self) else self.next_offset,
+            headers={row - start: headers for row, headers in self.headers.items() if start <= row < stop},
         )
 
     def select(self, rows: _IntColumn) -> RecordBatch:

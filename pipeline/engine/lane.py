@@ -12,7 +12,7 @@ import numpy as np
 
 from models.base import IntColumn
 from pipeline.clock import NS_PER_SEC
-from pipeline.codecs.base import LogLines, Points
+from pipeline.codecs.base import BadRecord, LogLines, Points
 from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.registry import codec
 from pipeline.config.schema import Config, SourceTopic
@@ -23,7 +23,8 @@ from pipeline.engine.explanation import format_duration
 from pipeline.engine.outcome import RecordOutcomes
 from pipeline.engine.report import Reporter
 from pipeline.engine.series_flow import SeriesFlow
-from pipeline.errors import SampleError, StateError
+from pipeline.errors import RecordError, SampleError, StateError
+from pipeline.failpoint import reach
 from pipeline.samples.batch import SampleBatch
 
 __all__ = ["Coverage", "Lane", "LaneOutput"]
@@ -135,11 +136,35 @@ class Lane:
         self.next_offset = max(self.next_offset, batch.next_offset)
         n_replayed = int(np.searchsorted(batch.offset, emit_from_offset))
         decoded = self._codec.decode(batch)
+        reach("decoded", batch.values)
         if isinstance(decoded, LogLines):
             raise StateError(f"topic {batch.topic}: a codec of metrics gave log lines", code="CODEC")
         outcomes = RecordOutcomes(batch, decoded.bad, decoded.n_empty)
         anomalies = self._take_points(batch, decoded, n_replayed, outcomes)
+        reach("scored", batch.values)
         return LaneOutput(anomalies, outcomes.settle(self.accounting, n_replayed=n_replayed))
+
+    def refuse(self, batch: RecordBatch, error: RecordError, emit_from_offset: int = 0) -> LaneOutput:
+        """Take records in that no stage may look at: all of them are dead-lettered.
+
+        Parameters
+        ----------
+        batch : RecordBatch
+            The next records of the partition.
+        error : RecordError
+            Why.
+        emit_from_offset : int
+            As in `process`.
+
+        Raises
+        ------
+        StateError
+            The accounting does not add up: the process must stop.
+        """
+        self.next_offset = max(self.next_offset, batch.next_offset)
+        outcomes = RecordOutcomes(batch, [BadRecord(row, error) for row in range(len(batch))], 0)
+        n_replayed = int(np.searchsorted(batch.offset, emit_from_offset))
+        return LaneOutput([], outcomes.settle(self.accounting, n_replayed=n_replayed))
 
     def _take_points(self, batch: RecordBatch, points: Points, n_replayed: int, outcomes: RecordOutcomes) -> list[Anomaly]:
         kept = self._refuse_future(batch, points.row, points.event_time_ns, outcomes)

@@ -24,7 +24,11 @@ class LaneGauges:
         self._topic = topic
         self._partition = str(partition)
         self._source = f"{topic}/{partition}"
-        metrics.restart(self._source)
+        self.restart()
+
+    def restart(self) -> None:
+        """The lane begins anew: its counts start at 0 again."""
+        self._metrics.restart(self._source)
 
     def observe(self, lane: Lane, *, secs: float, cpu_secs: float) -> None:
         """Take over the lane's counts after a batch, and what it cost.

@@ -114,6 +114,19 @@ class PartitionReader:
         async for records in self._read(TopicPartition(topic, partition), first, end):
             yield records
 
+    async def read_range(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[ConsumerRecord]]:
+        """The records from offset `start` to `end` (not included), oldest first.
+
+        Raises
+        ------
+        KafkaError
+            The broker refused or is away.
+        """
+        async for records in self._read(self._assign(topic, partition), start, end):
+            within = [record for record in records if record.offset < end]
+            if within:
+                yield within
+
     def _assign(self, topic: str, partition: int) -> TopicPartition:
         tp = TopicPartition(topic, partition)
         if tp not in self._consumer.assignment():

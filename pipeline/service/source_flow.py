@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
+
+from aiokafka.errors import KafkaError
 
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
-from pipeline.engine.lane import Coverage, Lane
+from pipeline.engine.lane import Coverage, Lane, LaneOutput
+from pipeline.errors import PoisonError, StateError
 from pipeline.failpoint import reach
 from pipeline.service.lane_gauges import LaneGauges
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Message, Publisher
+from pipeline.service.record_columns import to_columns
 from pipeline.telemetry.events import Telemetry
 
 __all__ = ["Restart", "SourceFlow", "find_restart"]
 
 _MS_PER_SEC = 1_000
+_RETRY_SECS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,9 @@ class SourceFlow:
         self._partition = partition
         self._publisher = publisher
         self._telemetry = telemetry
+        self._hash = config_hash
         self._lane = Lane(config, source, partition, config_hash=config_hash)
+        self._poison: dict[int, PoisonError] = {}
         self._gauges = LaneGauges(telemetry.metrics, source.name, partition)
         self._emit_from = 0
         self._is_restored = False
@@ -154,13 +162,98 @@ class SourceFlow:
         BrokerError
             The broker refuses for good.
         """
-        started_secs, started_cpu_secs = time.perf_counter(), time.thread_time()
-        output = self._lane.process(batch, emit_from_offset=self._emit_from)
-        self._gauges.observe(self._lane, secs=time.perf_counter() - started_secs, cpu_secs=time.thread_time() - started_cpu_secs)
-        await self._publish(output.anomalies, output.dead_letters)
+        try:
+            output = self._feed(batch)
+        except Exception as error:  # noqa: BLE001 - the edge of the batch: one record must not cost the others
+            await self._isolate(batch, error)
+        else:
+            await self._publish(output)
         if not self._is_restored and batch.next_offset >= self._emit_from:
             self._is_restored = True
             self._telemetry.emit("relearn_finished", topic=self._source.name, partition=self._partition, offset=self._emit_from)
+
+    def _feed(self, batch: RecordBatch) -> LaneOutput:
+        """Hand a batch to the lane, but not the records that are known to be poison."""
+        started_secs, started_cpu_secs = time.perf_counter(), time.thread_time()
+        anomalies: list[Anomaly] = []
+        letters: list[DeadLetter] = []
+        start = 0
+        poisoned = [row for row, offset in enumerate(batch.offset.tolist()) if offset in self._poison] if self._poison else []
+        for row in [*poisoned, len(batch)]:
+            if start < row:
+                output = self._lane.process(batch.between(start, row), self._emit_from)
+                anomalies += output.anomalies
+                letters += output.dead_letters
+            if row < len(batch):
+                error = self._poison[int(batch.offset[row])]
+                letters += self._lane.refuse(batch.between(row, row + 1), error, self._emit_from).dead_letters
+            start = row + 1
+        self._gauges.observe(self._lane, secs=time.perf_counter() - started_secs, cpu_secs=time.thread_time() - started_cpu_secs)
+        return LaneOutput(anomalies, letters)
+
+    async def _isolate(self, batch: RecordBatch, error: Exception) -> None:
+        """Find the records on which a stage raises, by halves, and go on as if they had never been there.
+
+        What a lane has learned when a stage raised in it is uncertain, so each attempt begins with a lane that was built anew up to
+        where the attempt begins.
+
+        Raises
+        ------
+        StateError
+            A record fails although no stage looks at it.
+        """
+        place = {"topic": self._source.name, "partition": self._partition}
+        self._telemetry.emit(
+            "batch_failed", code=type(error).__name__, error=error, **place, offset=int(batch.offset[0]), n_records=len(batch)
+        )
+        pieces = [batch]
+        await self._rebuild(int(batch.offset[0]))
+        while pieces:
+            piece = pieces.pop()
+            first = int(piece.offset[0])
+            try:
+                output = self._feed(piece)
+            except Exception as caught:
+                if len(piece) > 1:
+                    half = len(piece) // 2
+                    pieces += [piece.from_row(half), piece.between(0, half)]
+                elif first in self._poison:
+                    raise StateError(
+                        f"{self._source.name}/{self._partition}: the record at offset {first} fails although no stage looks at it: "
+                        f"{type(caught).__name__}: {caught}; keep the log and report it",
+                        code="POISON_STAYS",
+                    ) from caught
+                else:
+                    self._poison[first] = PoisonError(
+                        f"a stage failed on this record: {type(caught).__name__}: {caught}; it was left out; report it with the record"
+                    )
+                    pieces.append(piece)
+                await self._rebuild(first)
+            else:
+                await self._publish(output)
+
+    async def _rebuild(self, until: int) -> None:
+        """A new lane, which has learned what the old one had before offset `until`."""
+        emit_from, self._emit_from = self._emit_from, until
+        try:
+            while True:
+                try:
+                    await self._learn_again(until)
+                    return
+                except KafkaError as error:
+                    self._telemetry.emit("broker_unavailable", code=type(error).__name__, error=error)
+                    await asyncio.sleep(_RETRY_SECS)
+        finally:
+            self._emit_from = emit_from
+
+    async def _learn_again(self, until: int) -> None:
+        topic, partition = self._source.name, self._partition
+        self._lane = Lane(self._config, self._source, partition, config_hash=self._hash)
+        self._gauges.restart()
+        async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:
+            restart = await find_restart(reader, self._config, topic, partition, until)
+            async for records in reader.read_range(topic, partition, restart.read_from, until):
+                self._feed(to_columns(topic, partition, records, records[-1].offset + 1))
 
     def observe_coverage(self) -> Coverage:
         """How much of what is sent is watched; takes evictions over into the counters.  Costs a pass over the series."""
@@ -172,7 +265,8 @@ class SourceFlow:
         """Stop exporting what was exported of this partition."""
         self._gauges.close()
 
-    async def _publish(self, anomalies: list[Anomaly], letters: list[DeadLetter]) -> None:
+    async def _publish(self, output: LaneOutput) -> None:
+        anomalies, letters = output
         outputs, metrics = self._config.outputs, self._telemetry.metrics
         messages = [Message(outputs.anomalies.name, anomaly.series.hex.encode(), anomaly.to_json()) for anomaly in anomalies]
         messages += [Message(outputs.dead_letters.name, letter.key, letter.value, letter.to_headers()) for letter in letters]

@@ -51,6 +51,7 @@ EVENTS: dict[str, EventSpec] = {
         logging.WARNING, "The committed offset is not in the topic any more: records expired unread, or the topic was made anew."
     ),
     "batch_abandoned": _each(logging.WARNING, "A batch did not finish before its partition was taken away; it is read again."),
+    "batch_failed": EventSpec(logging.ERROR, "A stage raised; the record that made it is looked for."),
     "incidents_restored": _each(logging.INFO, "Incidents were restored."),
     "batch_processed": EventSpec(logging.DEBUG, "Batch was processed."),
     "records_dead_lettered": EventSpec(logging.WARNING, "Records could not be used and went to the dead-letter topic."),
