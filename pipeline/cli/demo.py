@@ -79,7 +79,7 @@ def demo(
     is_done = False
     try:
         with open_cluster(broker, loaded, say) as cluster:
-            derived = derive_config(loaded, bootstrap=cluster.bootstrap, web_port=free_port(), prefix=cluster.prefix)
+            derived = derive_config(loaded, broker=cluster.broker, web_port=free_port(), prefix=cluster.prefix)
             cluster.provision(derived)
             simulation = Simulation(seed, Timeline(live_secs=seconds * speed))
             run = DemoRun(derived, cluster.settings, simulation, recorded, speed=speed, folder=folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.schema import Config
+from pipeline.config.schema import BrokerSettings, Config
 
 __all__ = ["derive_config", "write_config"]
 
@@ -18,15 +18,15 @@ def _prefixed(glob: str | list[str] | None, prefix: str) -> str | list[str] | No
     return prefix + glob if isinstance(glob, str) else [prefix + one for one in glob]
 
 
-def derive_config(config: Config, *, bootstrap: str, web_port: int, prefix: str) -> Config:
+def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, prefix: str) -> Config:
     """The configuration a run's worker gets.
 
     Parameters
     ----------
     config : Config
         The user's.
-    bootstrap : str
-        The run's broker.
+    broker : BrokerSettings
+        The run's.
     web_port : int
         Port of the worker's metrics.
     prefix : str
@@ -38,7 +38,7 @@ def derive_config(config: Config, *, bootstrap: str, web_port: int, prefix: str)
         Detectors, thresholds, cross-check and alerts are the user's.
     """
     document = config.model_dump(mode="json")
-    document["broker"]["bootstrap"] = bootstrap
+    document["broker"] = broker.model_dump(mode="json")
     document["worker"] |= {"group": prefix + document["worker"]["group"], "web_host": "127.0.0.1", "web_port": web_port}
     document["worker"]["start_at"] = "earliest"
     for topic in document["topics"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.config.schema import Config
+from pipeline.config.schema import BrokerSettings, Config
 from pipeline.demo.plan import derive_config, write_config
 
 CONFIG = Config.model_validate(
@@ -24,7 +24,7 @@ CONFIG = Config.model_validate(
 
 
 def test_everything_of_a_shared_cluster_gets_a_name_of_its_own() -> None:
-    derived = derive_config(CONFIG, bootstrap="h:1", web_port=4242, prefix="demo-1-")
+    derived = derive_config(CONFIG, broker=BrokerSettings(bootstrap="h:1"), web_port=4242, prefix="demo-1-")
     assert derived.broker.bootstrap == "h:1"
     assert derived.worker.web_port == 4242
     assert derived.worker.group == "demo-1-streamwarden"
@@ -39,7 +39,7 @@ def test_everything_of_a_shared_cluster_gets_a_name_of_its_own() -> None:
 
 
 def test_detection_is_that_of_the_user_and_the_file_reads_back(tmp_path: Path) -> None:
-    derived = derive_config(CONFIG, bootstrap="h:1", web_port=1, prefix="")
+    derived = derive_config(CONFIG, broker=BrokerSettings(bootstrap="h:1"), web_port=1, prefix="")
     assert (derived.detectors, derived.alerts, derived.crosscheck, derived.series, derived.logs) == (
         CONFIG.detectors,
         CONFIG.alerts,
