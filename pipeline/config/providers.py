@@ -6,13 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config.section import Form, Match, NonEmpty, Section
+from pipeline.config.section import Form, LabelName, Match, NonEmpty, Section
 
 __all__ = [
     "CloudWatchMetric",
     "CloudWatchProvider",
     "CloudWatchSource",
     "LocalProvider",
+    "LookoutAlert",
+    "LookoutBucket",
+    "LookoutDetector",
+    "LookoutMeasure",
+    "LookoutProvider",
     "ProviderSettings",
     "RemoteProvider",
 ]
@@ -22,6 +27,12 @@ Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"), Form("an
 QueryId = Annotated[
     str, Field(pattern=r"^[a-z][A-Za-z0-9_]{0,60}$"), Form("a name of letters, digits and underscores, a lower-case letter first")
 ]
+LookoutName = Annotated[
+    str,
+    Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$"),
+    Form("letters, digits, hyphens and underscores, a letter or digit first, at most 63"),
+]
+Arn = Annotated[str, Field(pattern=r"^arn:[a-z0-9-]+:[^:]*:[^:]*:[^:]*:.+$", max_length=256), Form("an ARN, arn:aws:...")]
 
 
 class LocalProvider(Section):
@@ -115,5 +126,69 @@ class CloudWatchProvider(RemoteProvider):
     )
 
 
-ProviderSettings = Annotated[LocalProvider | CloudWatchProvider, Field(discriminator="type")]
+class LookoutMeasure(Section):
+    """One measure of a Lookout detector."""
+
+    metric: NonEmpty = Field(description="Metric name of the series that are this measure.")
+    aggregation: Literal["AVG", "SUM"] = Field("AVG", description="How its samples of one interval become one value.")
+
+
+class LookoutDetector(Section):
+    """One Lookout for Metrics detector: which series it watches, and how they are called there."""
+
+    name: LookoutName = Field(description="Name of the detector; its metric set and alert are named after it.")
+    arn: Arn | None = Field(None, description="Its ARN; null looks it up by name.")
+    match: Match = Field(Match(), description="Series it watches, among those of its measures.")
+    interval: Literal["PT5M", "PT10M", "PT1H", "P1D"] = Field("PT5M", description="How often it looks.")
+    delay_secs: Annotated[int, Field(ge=0, le=432_000)] = Field(
+        120, description="How long after the end of an interval it waits for its data."
+    )
+    measures: Annotated[dict[LookoutName, LookoutMeasure], Field(min_length=1, max_length=5)] = Field(
+        description="Its measures by name, at most 5."
+    )
+    dimensions: Annotated[dict[LookoutName, LabelName], Field(max_length=5)] = Field(
+        {}, description="Label by dimension, at most 5; a series that lacks one of the labels is not watched."
+    )
+    sensitivity: Annotated[int, Field(ge=0, le=100)] = Field(
+        50, description="Severity from which an anomaly group counts, 0 to 100."
+    )
+
+
+class LookoutBucket(Section):
+    """Where the detectors' data lie."""
+
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), Form("the name of an S3 bucket")] = Field(
+        description="Name of the bucket."
+    )
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/=-]+$"), Form("letters, digits, _ - = and /")] = Field(
+        "streamwarden", description="Beginning of every key."
+    )
+    role_arn: Arn = Field(description="Role that Lookout reads the bucket with.")
+    endpoint_url: Url | None = Field(None, description="Address of S3 in place of AWS's own.")
+
+
+class LookoutAlert(Section):
+    """Alert that Lookout itself sends, beside Streamwarden's."""
+
+    sns_topic_arn: Arn = Field(description="SNS topic it goes to.")
+    role_arn: Arn = Field(description="Role that Lookout publishes with.")
+    sensitivity: Annotated[int, Field(ge=0, le=100)] = Field(70, description="Severity from which it is sent, 0 to 100.")
+
+
+class LookoutProvider(RemoteProvider):
+    """Amazon Lookout for Metrics, ended by AWS in October 2025: for whoever has a compatible endpoint."""
+
+    type: Literal["lookout"] = Field("lookout", description="Lookout for Metrics.")
+    detectors: Annotated[list[LookoutDetector], Field(min_length=1, max_length=10)] = Field(
+        description="Its detectors, at most 10; a series that none of them watches gets unknown."
+    )
+    poll_secs: Annotated[float, Field(ge=1)] = Field(
+        30.0, description="How long what was read of a detector answers further candidates."
+    )
+    related: bool = Field(True, description="Whether measures that cause or follow a confirmed anomaly are asked for and told.")
+    s3: LookoutBucket | None = Field(None, description="Where `crosscheck feed` writes series and the detectors read them.")
+    alert: LookoutAlert | None = Field(None, description="Alert that `crosscheck setup` makes for each detector.")
+
+
+ProviderSettings = Annotated[LocalProvider | CloudWatchProvider | LookoutProvider, Field(discriminator="type")]
 """Any provider's settings."""

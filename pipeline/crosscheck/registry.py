@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.clock import Clock
 from pipeline.config.providers import CloudWatchProvider as CloudWatchSettings
 from pipeline.config.providers import LocalProvider as LocalSettings
+from pipeline.config.providers import LookoutProvider as LookoutSettings
 from pipeline.config.schema import CrosscheckSettings
 from pipeline.crosscheck.base import Provider
 from pipeline.crosscheck.local import LocalProvider
@@ -26,9 +27,16 @@ def _build_cloudwatch(settings: CloudWatchSettings, clock: Clock) -> Provider:
     return CloudWatchProvider(settings, clock)
 
 
+def _build_lookout(settings: LookoutSettings, clock: Clock) -> Provider:
+    from pipeline.crosscheck.lookout.provider import LookoutProvider
+
+    return LookoutProvider(settings, clock)
+
+
 PROVIDER_BUILDERS: dict[type[Any], Callable[[Any, Clock], Provider]] = {
     LocalSettings: _build_local,
     CloudWatchSettings: _build_cloudwatch,
+    LookoutSettings: _build_lookout,
 }
 """Builder by class of settings.  A builder gets its settings and the clock (for rate limits, caches and retries); it imports what
 is heavy inside, and must not connect: a provider connects when it is first asked."""

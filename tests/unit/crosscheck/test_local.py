@@ -22,7 +22,10 @@ from pipeline.engine.anomaly import Anomaly
 from tests.stories.timeline import make_anomaly
 
 PROVIDER = LocalProvider(schema.LocalProvider())
-EXAMPLES = {"CloudWatchProvider": {"metrics": [{}]}}
+EXAMPLES = {
+    "CloudWatchProvider": {"metrics": [{}]},
+    "LookoutProvider": {"detectors": [{"name": "d", "measures": {"m": {"metric": "m"}}}]},
+}
 NOISE = {
     "normal": lambda rng, n: rng.normal(10, 1, n),
     "lognormal": lambda rng, n: rng.lognormal(1, 0.4, n),
