@@ -102,7 +102,7 @@ def _find(record: dict[str, Any], name: str, depth: int) -> str | None:
     if text is not None:
         return text
     dot = name.find(".")
-    while dot > 0 and depth < _MAX_DEPTH:
+    while dot >= 0 and depth < _MAX_DEPTH:
         inner = record.get(name[:dot])
         if isinstance(inner, dict):
             found = _find(inner, name[dot + 1 :], depth + 1)
