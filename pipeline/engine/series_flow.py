@@ -182,9 +182,12 @@ class SeriesFlow:
                     errors.append((i, self.index.error_of(keys[i])))
                 elif slot >= 0 and not self.detectors.is_routed(slot):
                     self.detectors.route(slot, self.index.label_set(slot))
-        if opened.size == unknown.size:
-            return stop
-        return int(np.searchsorted(samples.row, samples.row[unknown[opened.size]], side="left"))
+        # Others of the series that were opened just now are known; the first that is not waits for its turn.
+        for i in unknown[opened.size :].tolist():
+            slots[i] = self.index.find_slot(keys[i])
+            if slots[i] == UNKNOWN:
+                return int(np.searchsorted(samples.row, samples.row[i], side="left"))
+        return stop
 
     def _watch(
         self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, turns: list[_Turn]

@@ -88,6 +88,10 @@ class SeriesIndex:
         """Slots of series keys: (M,) int64, `UNKNOWN` for those not seen before."""
         return np.fromiter(map(self._slot_by_key.get, keys, repeat(UNKNOWN)), dtype=np.int64, count=len(keys))
 
+    def find_slot(self, key: SeriesKey) -> int:
+        """Slot of one series key; `UNKNOWN` when it was not seen before."""
+        return self._slot_by_key.get(key, UNKNOWN)
+
     def open_slots(
         self, keys: Sequence[SeriesKey], slots: npt.NDArray[np.int64], start: int, stop: int, labels_of: LabelsOf
     ) -> None:

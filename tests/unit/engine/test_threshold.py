@@ -1,0 +1,146 @@
+"""Thresholds: the kernel against a literal tail, what it means for calibration, and what never teaches it anything."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.base import Scores
+from models.registry import build
+from pipeline.config.schema import FixedThreshold, TailThreshold
+from pipeline.engine.threshold import Threshold
+from tests.properties.naive_lane import NaiveTail
+
+TAIL = TailThreshold(probability=0.01, min_samples=30)
+RAW, NOMINAL, CALIBRATED = "half_space_trees", "gaussian_scorer", "default"
+
+
+def scores_of(score: np.ndarray, expected: float = math.nan) -> Scores:
+    return Scores(score, np.full(score.size, expected), np.full(score.size, math.nan))
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**32), model=st.sampled_from([RAW, NOMINAL]), n_series=st.integers(1, 3))
+def test_it_is_the_tail_told_literally(seed: int, model: str, n_series: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 400
+    slots = rng.integers(0, n_series, n)
+    score = rng.standard_t(2, n) if model == RAW else np.clip(1.0 - 10.0 ** -rng.exponential(1.0, n), 0.0, 1.0)
+    score[rng.random(n) < 0.05] = np.nan
+    value = rng.integers(0, 2, n).astype(float)
+    ready = rng.random(n) < 0.9
+    threshold = Threshold(TAIL, build(model))
+    threshold.reserve(n_series)
+    judged = threshold.judge(slots, value, scores_of(score, 1.0), ready)
+    tails = [NaiveTail() for _ in range(n_series)]
+    for i in range(n):
+        tail = tails[slots[i]]
+        if not ready[i] or math.isnan(score[i]):
+            assert math.isnan(judged.tail[i])
+            assert judged.verdict[i] == 0
+            continue
+        if model == RAW:
+            x, p = score[i], tail.estimate(score[i])
+        else:
+            x = 0.0 if value[i] == 1.0 else min(-math.log10(max(1 - score[i], 1e-300)), 300.0)
+            p = max(tail.estimate(x), 10.0**-x)
+        is_trusted = tail.n >= 30
+        assert judged.tail[i] == pytest.approx(p, rel=1e-9) if is_trusted else math.isnan(judged.tail[i])
+        assert judged.verdict[i] == (0 if not is_trusted else 2 if p <= 0.01 else 1)
+        tail.learn(x, 0.1 if judged.verdict[i] == 2 else 1.0)
+
+
+@pytest.mark.parametrize("model", [RAW, NOMINAL])
+def test_the_tail_of_a_quiet_series_means_about_what_it_says(model: str) -> None:
+    rng = np.random.default_rng(1)
+    n, n_series = 200_000, 20
+    score = rng.exponential(1.0, n)
+    if model == NOMINAL:
+        score = 1.0 - 10.0**-score
+    threshold = Threshold(TailThreshold(probability=0.001, min_samples=100), build(model))
+    threshold.reserve(n_series)
+    judged = threshold.judge(np.arange(n) % n_series, np.ones(n), scores_of(score), np.ones(n, dtype=np.bool_))
+    share = np.mean(judged.verdict[20_000:] == 2)
+    # The heavy tail errs on the side of fewer alarms.
+    assert 0.00005 < share < 0.0015
+
+
+def test_a_score_far_beyond_all_others_is_rare_and_hardly_moves_the_tail() -> None:
+    threshold = Threshold(TAIL, build(RAW))
+    threshold.reserve(1)
+    rng = np.random.default_rng(2)
+    n = 2_000
+    zeros, ready = np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_)
+    threshold.judge(zeros, np.zeros(n), scores_of(rng.normal(size=n)), ready)
+    before = threshold.get(0)
+    spike = threshold.judge(zeros[:1], np.zeros(1), scores_of(np.array([1e6])), ready[:1])
+    assert spike.verdict[0] == 2
+    assert spike.tail[0] < 1e-4
+    after = threshold.get(0)
+    # A tenth of a step of at most ten mean excesses, over about thirty excesses seen.
+    assert after["mean_excess"] <= before["mean_excess"] * 1.05
+    assert after["level"] - before["level"] < 0.01
+
+
+def test_a_model_that_is_calibrated_is_taken_at_its_word() -> None:
+    threshold = Threshold(TailThreshold(probability=1e-5, min_samples=10), build(CALIBRATED))
+    threshold.reserve(1)
+    score = np.full(12, 0.5)
+    score[11] = 1.0 - 1e-6
+    judged = threshold.judge(np.zeros(12, dtype=np.int64), np.zeros(12), scores_of(score), np.ones(12, dtype=np.bool_))
+    assert judged.verdict.tolist() == [0] * 10 + [1, 2]
+    assert judged.tail[11] == pytest.approx(1e-6, rel=1e-6)
+
+
+def test_a_fixed_cut_needs_no_history_but_tells_no_tail_before_it_has_one() -> None:
+    threshold = Threshold(FixedThreshold(type="fixed", score=0.9), build(NOMINAL))
+    threshold.reserve(1)
+    score = np.tile([0.1, 0.95, 0.9], 60)
+    n = score.size
+    judged = threshold.judge(np.zeros(n, dtype=np.int64), np.zeros(n), scores_of(score), np.ones(n, dtype=np.bool_))
+    assert judged.verdict.tolist() == [1, 2, 2] * 60
+    assert np.isnan(judged.tail[:100]).all()
+    assert np.isfinite(judged.tail[100:]).all()
+
+
+@pytest.mark.parametrize(
+    ("settings_", "model", "tail"),
+    [
+        (TAIL, RAW, 0.01),
+        (FixedThreshold(type="fixed", score=0.75), NOMINAL, 0.25),
+        (FixedThreshold(type="fixed", score=2.0), NOMINAL, 1e-300),
+    ],
+)
+def test_the_band_belongs_to_the_cut(settings_: TailThreshold | FixedThreshold, model: str, tail: float) -> None:
+    assert Threshold(settings_, build(model)).band_tail == tail
+
+
+def test_a_cut_that_is_no_probability_has_no_band() -> None:
+    assert math.isnan(Threshold(FixedThreshold(type="fixed", score=3.0), build(RAW)).band_tail)
+
+
+@pytest.mark.parametrize("score", [math.inf, -math.inf, 1e308, -1e308, 0.0])
+@pytest.mark.parametrize("model", [RAW, NOMINAL, CALIBRATED])
+def test_extreme_scores_leave_the_state_finite(score: float, model: str) -> None:
+    threshold = Threshold(TAIL, build(model))
+    threshold.reserve(1)
+    scores = np.concatenate((np.zeros(50), np.full(50, score), np.linspace(0, 1, 50)))
+    n = scores.size
+    judged = threshold.judge(np.zeros(n, dtype=np.int64), np.zeros(n), scores_of(scores), np.ones(n, dtype=np.bool_))
+    assert all(math.isfinite(threshold.get(0)[name]) for name in threshold.get(0).dtype.names)
+    told = judged.tail[~np.isnan(judged.tail)]
+    assert ((told > 0.0) & (told <= 1.0)).all()
+
+
+def test_a_reset_row_is_that_of_a_series_never_seen() -> None:
+    threshold = Threshold(TAIL, build(RAW))
+    threshold.reserve(3)
+    n = 90
+    threshold.judge(np.arange(n) % 3, np.zeros(n), scores_of(np.arange(n, dtype=float)), np.ones(n, dtype=np.bool_))
+    threshold.reset(np.array([1]))
+    assert all(threshold.get(1)[name] == 0.0 for name in threshold.get(1).dtype.names)
+    assert threshold.get(0)["n"] == threshold.get(2)["n"] == 30
