@@ -22,7 +22,7 @@ def find_retention_ms(settings: dict[str, Any], topic: str) -> int | None:
     try:
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"retention.ms": None})
         answer = admin.describe_configs([resource], config_filter="all")
-        told = next(iter(answer.values()), {}).get(topic, {}).get("retention.ms")
+        told = next((one.get(topic, {}).get("retention.ms") for one in answer.values()), None)
         retention_ms = int(told["value"]) if told else -1
     except (KafkaError, KeyError, TypeError, ValueError, AttributeError):
         # Not every broker answers this; the question is only for a warning.

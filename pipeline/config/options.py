@@ -121,8 +121,8 @@ def describe_type(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
         members = [one for one in get_args(annotation) if one is not NoneType]
-        words = list(dict.fromkeys(describe_type(one) for one in members))
-        return " or ".join(words) + (", or null" if len(members) < len(get_args(annotation)) else "")
+        choices = list(dict.fromkeys(describe_type(one) for one in members))
+        return " or ".join(choices) + (", or null" if len(members) < len(get_args(annotation)) else "")
     if origin is Literal:
         choices = [str(choice) for choice in get_args(annotation)]
         return choices[0] if len(choices) == 1 else ", ".join(choices[:-1]) + f" or {choices[-1]}"

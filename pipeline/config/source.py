@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import yaml
 
@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
     def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
         if kind is yaml.ScalarNode and implicit[0]:
             return _PLAIN
-        return str(super().resolve(kind, value, implicit))
+        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
 
 
 class Place(NamedTuple):
@@ -248,7 +248,7 @@ class _Builder:
             if isinstance(node, yaml.SequenceNode):
                 self._check_tag(node, path, "seq")
                 return [self.build(one, (*path, i)) for i, one in enumerate(node.value)]
-            return self._build_scalar(node, path)
+            return self._build_scalar(cast(yaml.ScalarNode, node), path)
         finally:
             self._open.discard(id(node))
 

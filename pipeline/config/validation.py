@@ -83,7 +83,7 @@ def _to_error(details: ErrorDetails, data: Any) -> _Error:
     path: list[str | int] = []
     here = data
     n_skipped = 0
-    parts = [part for part in details["loc"] if part != "[key]"]
+    parts: list[Any] = [part for part in details["loc"] if part != "[key]"]
     for i, part in enumerate(parts):
         if (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
             here = here[part]
@@ -235,10 +235,12 @@ def _prune(data: Any, path: KeyPath, kept: Kept) -> None:
     while path:
         try:
             around = _value_at(data, path[:-1])
-            if isinstance(around, list):
-                around[path[-1]] = _Dropped()  # type: ignore[call-overload]
-            else:
+            if not isinstance(around, list):
                 del around[path[-1]]
+            elif isinstance(path[-1], int):
+                around[path[-1]] = _Dropped()
+            else:
+                raise TypeError(path[-1])
         except (KeyError, IndexError, TypeError):
             path = path[:-1]
             continue
