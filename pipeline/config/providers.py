@@ -6,18 +6,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config.section import Form, LabelName, Match, NonEmpty, Section
+from pipeline.config.section import Form, LabelName, Match, NonEmpty, Secret, Section
 
 __all__ = [
+    "AmpDetector",
+    "AmpProvider",
     "CloudWatchMetric",
     "CloudWatchProvider",
     "CloudWatchSource",
+    "EnsembleProvider",
     "LocalProvider",
     "LookoutAlert",
     "LookoutBucket",
     "LookoutDetector",
     "LookoutMeasure",
     "LookoutProvider",
+    "MemberSettings",
+    "OpenSearchDetector",
+    "OpenSearchProvider",
     "ProviderSettings",
     "RemoteProvider",
 ]
@@ -190,5 +196,97 @@ class LookoutProvider(RemoteProvider):
     alert: LookoutAlert | None = Field(None, description="Alert that `crosscheck setup` makes for each detector.")
 
 
-ProviderSettings = Annotated[LocalProvider | CloudWatchProvider | LookoutProvider, Field(discriminator="type")]
+class OpenSearchDetector(Section):
+    """One anomaly detector of OpenSearch: which series it watches."""
+
+    name: NonEmpty = Field(description="Name in messages.")
+    detector_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Form("the id of a detector")] = Field(
+        description="Its id in OpenSearch."
+    )
+    match: Match = Field(Match(), description="Series it watches; the first detector that fits counts.")
+    entity: dict[NonEmpty, LabelName] = Field(
+        {}, description="Label by category field; empty for a detector without category fields."
+    )
+    interval_secs: Annotated[int, Field(ge=1, le=86_400)] = Field(600, description="Its detection interval.")
+    delay_secs: Annotated[int, Field(ge=0, le=86_400)] = Field(60, description="Its window delay.")
+
+
+class OpenSearchProvider(RemoteProvider):
+    """The anomaly detection plugin of OpenSearch, self-hosted or Amazon's."""
+
+    type: Literal["opensearch"] = Field("opensearch", description="OpenSearch anomaly detection.")
+    endpoint_url: Url = Field(description="Address of the cluster.")
+    auth: Literal["sigv4", "basic", "none"] = Field("sigv4", description="How requests are authenticated.")
+    username: NonEmpty | None = Field(None, description="User, with auth basic.")
+    password: Secret | None = Field(None, description="Password, with auth basic.")
+    ca_file: NonEmpty | None = Field(None, description="PEM file of the certificate authority the cluster is checked against.")
+    result_index: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._*-]*$"), Form("an index name")] | None = Field(
+        None, description="Custom result index of the detectors; null searches the plugin's own."
+    )
+    detectors: Annotated[list[OpenSearchDetector], Field(min_length=1)] = Field(description="Its detectors.")
+    min_grade: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="Anomaly grade above which it confirms.")
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Confidence below which the detector's word does not count."
+    )
+    poll_secs: Annotated[float, Field(ge=1)] = Field(10.0, description="How often results that are not there yet are looked for.")
+
+
+class AmpDetector(Section):
+    """One anomaly detector of Amazon Managed Prometheus: which series it watches."""
+
+    alias: Annotated[str, Field(pattern=r"^[0-9A-Za-z][-.0-9A-Z_a-z]{0,63}$"), Form("the alias of a detector")] = Field(
+        description="Its alias."
+    )
+    match: Match = Field(Match(), description="Series it watches; the first detector that fits counts.")
+    labels: dict[LabelName, LabelName] = Field(
+        {}, description="Label of the series by label of the detector's output; empty where its query leaves no labels."
+    )
+    interval_secs: Annotated[int, Field(ge=30, le=86_400)] = Field(60, description="How often it looks.")
+    scale: float = Field(1.0, description="What a sample is multiplied by to be in the unit of its query.")
+
+
+class AmpProvider(RemoteProvider):
+    """Anomaly detectors of Amazon Managed Service for Prometheus: the value against the band they write."""
+
+    type: Literal["amp"] = Field("amp", description="Amazon Managed Prometheus anomaly detectors.")
+    workspace_id: Annotated[str, Field(pattern=r"^[-.0-9A-Z_a-z]{1,64}$"), Form("the id of a workspace, ws-...")] = Field(
+        description="Workspace the detectors are in."
+    )
+    detectors: Annotated[list[AmpDetector], Field(min_length=1)] = Field(description="Its detectors.")
+    upper_metric: NonEmpty = Field("anomaly_detector_upper_band", description="Metric that holds the band's upper edge.")
+    lower_metric: NonEmpty = Field("anomaly_detector_lower_band", description="Metric that holds the band's lower edge.")
+    alias_label: LabelName = Field("anomaly_detector_alias", description="Label of those that holds the detector's alias.")
+    refute_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="Share of the band's half-width, from its middle, within which a value refutes; beyond: unknown."
+    )
+    max_band_age_intervals: Annotated[int, Field(ge=1, le=60)] = Field(
+        5, description="How many intervals old the newest band may be that a value is compared with."
+    )
+
+
+MemberSettings = Annotated[
+    LocalProvider | CloudWatchProvider | LookoutProvider | OpenSearchProvider | AmpProvider, Field(discriminator="type")
+]
+
+
+class EnsembleProvider(Section):
+    """Several providers and a quorum."""
+
+    type: Literal["ensemble"] = Field("ensemble", description="Several providers that vote.")
+    members: Annotated[list[MemberSettings], Field(min_length=2, max_length=8)] = Field(
+        description="Who is asked, each kind once at most."
+    )
+    confirm_quorum: Annotated[int, Field(ge=1)] = Field(
+        1, description="Members that must confirm, and more of them than refute, for a confirmation."
+    )
+    refute_quorum: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Members that must refute, and more of them than confirm, for a refutation; null = more than half of all.",
+    )
+
+
+ProviderSettings = Annotated[
+    LocalProvider | CloudWatchProvider | LookoutProvider | OpenSearchProvider | AmpProvider | EnsembleProvider,
+    Field(discriminator="type"),
+]
 """Any provider's settings."""

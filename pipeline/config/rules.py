@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from models.parameters import nearest_name
-from pipeline.config.providers import CloudWatchProvider, LocalProvider, ProviderSettings, RemoteProvider
+from pipeline.config.providers import (
+    CloudWatchProvider,
+    EnsembleProvider,
+    LocalProvider,
+    MemberSettings,
+    OpenSearchProvider,
+    RemoteProvider,
+)
 from pipeline.config.report import KeyPath
 from pipeline.config.schema import Config, OutputTopic, SourceTopic
 from pipeline.config.source import Document
@@ -236,10 +243,12 @@ def _is_misspelt(name: str, near: str) -> bool:
     return difflib.SequenceMatcher(None, name.replace("_", "."), near).ratio() > 0.85
 
 
-def list_providers(config: Config) -> list[tuple[KeyPath, ProviderSettings]]:
+def list_providers(config: Config) -> list[tuple[KeyPath, MemberSettings]]:
     """Every provider that is asked, with its key path."""
     path: KeyPath = ("crosscheck", "provider")
     provider = config.crosscheck.provider
+    if isinstance(provider, EnsembleProvider):
+        return [((*path, "members", i), member) for i, member in enumerate(provider.members)]
     return [] if provider is None else [(path, provider)]
 
 
@@ -252,6 +261,10 @@ def check_crosscheck(config: Config, findings: Findings) -> None:
             _check_pace(provider, config.crosscheck.deadline_secs, path, findings)
         if isinstance(provider, CloudWatchProvider):
             _check_math(provider, path, findings)
+        if isinstance(provider, OpenSearchProvider):
+            _check_basic_auth(provider, path, findings)
+    if isinstance(config.crosscheck.provider, EnsembleProvider):
+        _check_quorums(config.crosscheck.provider, findings)
 
 
 def _check_tails(provider: LocalProvider, path: KeyPath, findings: Findings) -> None:
@@ -292,6 +305,35 @@ def _check_math(provider: CloudWatchProvider, path: KeyPath, findings: Findings)
                 found=f"{has} alone",
                 cure=f"add {lacks}, or remove it",
                 among=[(*path, "metrics", i, lacks)],
+            )
+
+
+def _check_basic_auth(provider: OpenSearchProvider, path: KeyPath, findings: Findings) -> None:
+    for name, value in (("username", provider.username), ("password", provider.password)):
+        if (value is None) != (provider.auth != "basic"):
+            findings.note(
+                (*path, name),
+                "CFG501",
+                expected=f"{name}, because auth is basic" if value is None else f"no {name}, because auth is {provider.auth}",
+                found="none" if value is None else "one",
+                cure=f"add {name}" if value is None else "write auth: basic, or remove it",
+                among=[(*path, "auth")],
+            )
+
+
+def _check_quorums(provider: EnsembleProvider, findings: Findings) -> None:
+    path: KeyPath = ("crosscheck", "provider")
+    _note_twice(findings, [((*path, "members", i, "type"), one.type) for i, one in enumerate(provider.members)], "kind of member")
+    for name in ("confirm_quorum", "refute_quorum"):
+        quorum = getattr(provider, name)
+        if quorum is not None and quorum > len(provider.members):
+            findings.note(
+                (*path, name),
+                "CFG306",
+                expected=f"at most {len(provider.members)}, the number of members",
+                found=str(quorum),
+                cure="lower it: it could never be reached",
+                among=[(*path, "members")],
             )
 
 

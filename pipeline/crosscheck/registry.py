@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.clock import Clock
+from pipeline.config.providers import AmpProvider as AmpSettings
 from pipeline.config.providers import CloudWatchProvider as CloudWatchSettings
+from pipeline.config.providers import EnsembleProvider as EnsembleSettings
 from pipeline.config.providers import LocalProvider as LocalSettings
 from pipeline.config.providers import LookoutProvider as LookoutSettings
+from pipeline.config.providers import OpenSearchProvider as OpenSearchSettings
+from pipeline.config.providers import ProviderSettings
 from pipeline.config.schema import CrosscheckSettings
 from pipeline.crosscheck.base import Provider
 from pipeline.crosscheck.local import LocalProvider
@@ -33,10 +37,31 @@ def _build_lookout(settings: LookoutSettings, clock: Clock) -> Provider:
     return LookoutProvider(settings, clock)
 
 
+def _build_opensearch(settings: OpenSearchSettings, clock: Clock) -> Provider:
+    from pipeline.crosscheck.opensearch import OpenSearchProvider
+
+    return OpenSearchProvider(settings, clock)
+
+
+def _build_amp(settings: AmpSettings, clock: Clock) -> Provider:
+    from pipeline.crosscheck.amp import AmpProvider
+
+    return AmpProvider(settings, clock)
+
+
+def _build_ensemble(settings: EnsembleSettings, clock: Clock) -> Provider:
+    from pipeline.crosscheck.ensemble import EnsembleProvider
+
+    return EnsembleProvider(settings, [_build(member, clock) for member in settings.members])
+
+
 PROVIDER_BUILDERS: dict[type[Any], Callable[[Any, Clock], Provider]] = {
     LocalSettings: _build_local,
     CloudWatchSettings: _build_cloudwatch,
     LookoutSettings: _build_lookout,
+    OpenSearchSettings: _build_opensearch,
+    AmpSettings: _build_amp,
+    EnsembleSettings: _build_ensemble,
 }
 """Builder by class of settings.  A builder gets its settings and the clock (for rate limits, caches and retries); it imports what
 is heavy inside, and must not connect: a provider connects when it is first asked."""
@@ -65,9 +90,10 @@ def build_provider(settings: CrosscheckSettings, clock: Clock) -> Provider | Non
     >>> build_provider(CrosscheckSettings(provider=None), ManualClock()) is None
     True
     """
-    provider = settings.provider
-    if provider is None:
-        return None
+    return None if settings.provider is None else _build(settings.provider, clock)
+
+
+def _build(provider: ProviderSettings, clock: Clock) -> Provider:
     builder = PROVIDER_BUILDERS.get(type(provider))
     if builder is None:
         known = ", ".join(sorted(kind.__name__ for kind in PROVIDER_BUILDERS))

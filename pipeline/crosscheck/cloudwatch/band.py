@@ -7,29 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Band", "SeriesAnswer", "collect_answers", "to_secs"]
+from pipeline.crosscheck.expected_band import Band
 
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Where CloudWatch expects a metric at a time."""
-
-    lower: float
-    upper: float
-
-    def share(self, value: float) -> float:
-        """Distance from the middle in half-widths: up to 1 inside, above 1 outside.
-
-        Examples
-        --------
-        >>> Band(10, 20).share(15), Band(10, 20).share(20), Band(10, 20).share(5), Band(3, 3).share(3)
-        (0.0, 1.0, 2.0, 0.0)
-        """
-        half = (self.upper - self.lower) / 2.0
-        distance = abs(value - (self.lower + self.upper) / 2.0)
-        if half <= 0.0:
-            return 0.0 if distance == 0.0 else float("inf")
-        return distance / half
+__all__ = ["SeriesAnswer", "collect_answers", "to_secs"]
 
 
 @dataclass(slots=True)

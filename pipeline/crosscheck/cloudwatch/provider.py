@@ -193,18 +193,13 @@ class CloudWatchProvider(RemoteJudge):
         if not math.isfinite(value):
             self._give(candidate, "unknown", "no_value", f"{query}: the sample is not a number", reference=reference)
             return
-        share = band.share(value)
         detail = f"{query}: {value:.6g} against the band {band.lower:.6g} to {band.upper:.6g}"
         if question.metric.compare == "sample" and datapoint is not None:
             detail += f"; its data point there is {datapoint:.6g}"
         if at_secs != question.start_secs:
             detail += f"; the band is {(question.start_secs - at_secs) // query.period_secs} periods old"
-        if share > 1.0:
-            self._give(candidate, "confirmed", "outside_band", detail, reference=reference)
-        elif share <= self._settings.refute_share:
-            self._give(candidate, "refuted", "inside_band", detail, reference=reference)
-        else:
-            self._give(candidate, "unknown", "near_edge", detail, reference=reference)
+        outcome, reason = band.judge(value, self._settings.refute_share)
+        self._give(candidate, outcome, reason, detail, reference=reference)
 
     def _decide_silence(self, question: _Question, answer: SeriesAnswer) -> None:
         """A series that fell silent here: whether it goes on in CloudWatch."""

@@ -141,18 +141,17 @@ class LookoutProvider(RemoteJudge):
         return _Question(candidate, series)
 
     async def _answer(self, batch: Batch) -> None:
-        waiting = [question for one in batch.candidates if (question := self._question(one)) is not None]
-        while waiting:
+        questions = [question for one in batch.candidates if (question := self._question(one)) is not None]
+
+        async def ask(waiting: Sequence[_Question]) -> None:
             by_detector: dict[str, list[_Question]] = {}
             for question in waiting:
                 by_detector.setdefault(question.series.detector.name, []).append(question)
-            for name, questions in by_detector.items():
+            for name, own in by_detector.items():
                 async with self._locks[name]:
-                    await self._ask(questions[0].series.detector, questions, batch)
-            self._release(batch)
-            waiting = [question for question in waiting if question.candidate.verdict is None]
-            if waiting:
-                await self.caller.pause(self._settings.poll_secs)
+                    await self._ask(own[0].series.detector, own, batch)
+
+        await self._poll(questions, ask, batch, self._settings.poll_secs)
 
     async def _ask(self, detector: LookoutDetector, questions: Sequence[_Question], batch: Batch) -> None:
         until_secs = max(question.candidate.until_secs for question in questions)

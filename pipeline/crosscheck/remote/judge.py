@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol, TypeVar
 
 from pipeline.clock import Clock
 from pipeline.crosscheck.base import Outcome, Verdict
@@ -16,7 +16,7 @@ from pipeline.crosscheck.remote.cost import Bill
 from pipeline.engine.anomaly import Anomaly
 from pipeline.errors import ProviderError
 
-__all__ = ["Batch", "Candidate", "RemoteJudge"]
+__all__ = ["Asked", "Batch", "Candidate", "RemoteJudge"]
 
 DEADLINE_SHARE = 0.95
 """Of the time given: the rest is for handing the answer over."""
@@ -40,6 +40,17 @@ class Candidate:
     until_secs: float
     verdict: Verdict | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Asked(Protocol):
+    """A candidate with what is asked about it."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """Who asks."""
+
+
+Question = TypeVar("Question", bound=Asked)
 
 
 @dataclass(slots=True)
@@ -151,6 +162,25 @@ class RemoteJudge(ABC):
             if candidate.verdict is not None and not candidate.settled.is_set():
                 candidate.verdict = replace(candidate.verdict, cost_usd=cost_usd)
                 candidate.settled.set()
+
+    async def _poll(
+        self,
+        questions: Sequence[Question],
+        ask: Callable[[Sequence[Question]], Awaitable[None]],
+        batch: Batch,
+        poll_secs: float,
+    ) -> None:
+        """Ask again and again about those that `ask` left without a verdict; who has one is told after each round.
+
+        `ask` must decide about a candidate in the end, at the latest when another round could not end before its deadline.
+        """
+        waiting = list(questions)
+        while waiting:
+            await ask(waiting)
+            self._release(batch)
+            waiting = [question for question in waiting if question.candidate.verdict is None]
+            if waiting:
+                await self.caller.pause(poll_secs)
 
     def _late(self, candidate: Candidate) -> Verdict:
         detail = "no answer in time; candidates wait for the limit of calls a minute, or the service is slow"

@@ -24,6 +24,9 @@ from tests.stories.timeline import make_anomaly
 PROVIDER = LocalProvider(schema.LocalProvider())
 EXAMPLES = {
     "CloudWatchProvider": {"metrics": [{}]},
+    "OpenSearchProvider": {"endpoint_url": "https://search.example", "detectors": [{"name": "d", "detector_id": "d1"}]},
+    "AmpProvider": {"workspace_id": "ws-1", "detectors": [{"alias": "a"}]},
+    "EnsembleProvider": {"members": [{"type": "local"}, {"type": "cloudwatch", "metrics": [{}]}]},
     "LookoutProvider": {"detectors": [{"name": "d", "measures": {"m": {"metric": "m"}}}]},
 }
 NOISE = {
