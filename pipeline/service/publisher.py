@@ -15,6 +15,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    UnknownError,
 )
 
 from pipeline.codecs.record import HeaderList
@@ -59,7 +60,7 @@ class Message:
 
 
 class Publisher:
-    """An idempotent producer that gives up only when told to.
+    """An idempotent producer (where the broker gives out ids for that) that gives up only when told to.
 
     What holds: when `publish` returns, the broker has acknowledged every message; messages of one call that go to one partition
     stand there in their order (some of them may stand there twice when a connection broke: readers tell by id).
@@ -172,15 +173,25 @@ class Publisher:
     async def _connected(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(**self._arguments)
                 try:
-                    await producer.start()
-                except BaseException:
-                    with contextlib.suppress(KafkaError):
-                        await producer.stop()
-                    raise
-                self._producer = producer
+                    self._producer = await self._started(self._arguments)
+                except UnknownError as error:
+                    # The embedded broker does not understand how aiokafka asks for a producer id.  Without one, order holds as well
+                    # (one request at a time); a message whose acknowledgement got lost may stand twice, which readers tell by id.
+                    self._telemetry.emit("producer_id_refused", code=type(error).__name__, error=error)
+                    self._producer = await self._started({**self._arguments, "enable_idempotence": False})
             return self._producer
+
+    @staticmethod
+    async def _started(arguments: dict[str, Any]) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(**arguments)
+        try:
+            await producer.start()
+        except BaseException:
+            with contextlib.suppress(KafkaError):
+                await producer.stop()
+            raise
+        return producer
 
     @staticmethod
     def _refuse(error: KafkaError, message: Message) -> None:

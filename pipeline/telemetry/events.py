@@ -65,6 +65,9 @@ EVENTS: dict[str, EventSpec] = {
     "alert_suppressed": EventSpec(logging.INFO, "Suspicion raised no alert."),
     "library_warned": EventSpec(logging.WARNING, "A library warned."),
     "broker_unavailable": EventSpec(logging.WARNING, "Broker refused or could not be reached; trying again."),
+    "producer_id_refused": EventSpec(
+        logging.WARNING, "The broker gave out no producer id; a message may stand twice after a connection broke."
+    ),
     "offsets_committed": EventSpec(logging.DEBUG, "Offsets were committed."),
     "commit_failed": EventSpec(logging.WARNING, "Offsets could not be committed; they will be with the next commit."),
     "state_uncertain": _each(logging.CRITICAL, "State is uncertain; the process stops."),
