@@ -1,9 +1,9 @@
 """Masking: what varies by its looks (numbers, addresses, ids, paths, times) gives way to a mark before templates are mined.
 
-A line is split at white space, and each token is masked by itself.  Marks: ``<num>`` a number, ``<hex>`` hexadecimal, ``<uuid>``,
-``<ip>`` an IPv4, IPv6 or MAC address with its port, ``<path>`` a path of files or of a URL, ``<url>``, ``<email>``, ``<time>`` a date
-or time of day, ``<duration>`` and ``<size>`` a number with its unit, ``<id>`` letters and digits mixed.  What surrounds them stays:
-``blk_3886`` → ``blk_<num>``, ``took=35ms`` → ``took=<duration>``.
+A line is split at white space, and each token is masked by itself.  Marks: ``<num>`` a number, or digits mixed with letters, which
+look like a number one time and unlike one the next; ``<hex>`` hexadecimal with its prefix; ``<uuid>``; ``<ip>`` an IPv4, IPv6 or MAC
+address with its port; ``<path>`` a path of files or of a URL; ``<url>``; ``<email>``; ``<time>`` a date or time of day; ``<duration>``
+and ``<size>`` a number with its unit.  What surrounds them stays: ``blk_3886`` → ``blk_<num>``, ``took=35ms`` → ``took=<duration>``.
 
 Digits are all alike to a mask, so they are first replaced by 0: the *shape* of a line.  Lines and tokens of a shape seen before need
 no second look.
@@ -21,6 +21,7 @@ MAX_TOKENS = 100
 """Tokens of a line that are looked at; the rest counts as one."""
 
 _MAX_CHARACTERS = 2_000
+_MAX_TOKEN_CHARACTERS = 200
 _MAX_KNOWN = 16_384
 _MAX_KNOWN_CHARACTERS = 48
 _MORE = "<more>"
@@ -44,11 +45,13 @@ _FORMS = {
         r"(?<![\w.>])(?:[A-Za-z]:)?(?:\.{0,2}|~)[/\\][^\s:,;()\[\]{}\"'=<>|]+"
         r"|(?<![\w.-])[\w.-]+(?:/[\w.-]+){2,}/?"
     ),
-    "hex": r"0[xX][0-9A-Fa-f]+|(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?![0-9A-Za-z])",
+    "hex": r"0[xX][0-9A-Fa-f]+",
     "duration": r"(?<![0-9A-Za-z.])(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+(?![0-9A-Za-z])",
     "size": r"(?<![0-9A-Za-z.])\d+(?:\.\d+)?(?:[KMGTPkmgtp]i?)?[Bb](?:ytes?)?(?![0-9A-Za-z])",
-    "id": r"(?<![0-9A-Za-z])[A-Za-z]*\d+[A-Za-z]+\d[0-9A-Za-z]*(?![0-9A-Za-z])",
-    "num": r"(?:(?<![0-9A-Za-z)\].-])[+-])?\d+(?:[.,]\d+)*",
+    "num": (
+        r"(?<![0-9A-Za-z])(?:(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}|[A-Za-z]*\d+[A-Za-z]+\d[0-9A-Za-z]*)(?![0-9A-Za-z])"
+        r"|(?:(?<![0-9A-Za-z)\].-])[+-])?\d+(?:[.,]\d+)*"
+    ),
 }
 _VARYING = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()), re.ASCII)
 _MARK_BY_FORM = {name: f"<{name}>" for name in _FORMS}
@@ -74,6 +77,9 @@ def _shape_of(text: str) -> bytes:
 
 
 def _mask_shape(token: str) -> str:
+    if len(token) > _MAX_TOKEN_CHARACTERS:
+        # What the forms cost grows with the square of the length.
+        token = token[:_MAX_TOKEN_CHARACTERS] + _MORE
     if _TELLING.search(token) is None:
         return token
     return _VARYING.sub(_mark, token)

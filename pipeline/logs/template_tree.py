@@ -222,7 +222,7 @@ class TemplateTree:
         first = tokens[0]
         if first not in by_first:
             n_left = _MAX_FIRST_TOKENS - len(by_first) - (ANY not in by_first)
-            if n_left <= 0 or not first.isascii() or any(map(str.isdigit, first)):
+            if n_left <= 0 or any(map(str.isdigit, first)):
                 first = ANY
         template = Template(self._free_id(tokens), tokens, first, group, 1)
         by_first.setdefault(first, []).append(template)
