@@ -27,6 +27,7 @@ from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode.threads import WorkerThread
 
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
@@ -42,6 +43,7 @@ _FETCH_WAIT_MS = 250
 _REQUEST_TIMEOUT_MS = 20_000
 _METADATA_MAX_AGE_MS = 30_000
 _REFUSAL_PAUSE_SECS = 1.0
+_LEAVE_SECS = 2.0
 
 TakeBatch = Callable[[FetchResult, int, Callable[[], int]], RecordBatch | None]
 """What turns a fetched result into a batch: ``(result, max_records, position) -> RecordBatch``, run in the consumer's thread.
@@ -94,9 +96,23 @@ def take_records(result: FetchResult, max_records: int, position: Callable[[], i
     return to_columns(tp.topic, tp.partition, records, after)
 
 
+class _PatientThread(WorkerThread):
+    """A thread that a broker which does not answer cannot keep from ending with the process."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Wait for its end, but not for ever."""
+        if self.is_stopped.wait(_LEAVE_SECS):
+            self.join(_LEAVE_SECS)
+
+
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka lives.  Methods that begin with an underscore run in it."""
 
+    Worker = _PatientThread
     take_batch: ClassVar[TakeBatch] = staticmethod(take_records)
 
     def __post_init__(self) -> None:

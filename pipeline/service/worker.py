@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from functools import partial
@@ -36,8 +37,9 @@ from pipeline.telemetry.events import Telemetry
 __all__ = ["Worker", "run_worker"]
 
 _CONNECT_SECS = 60.0
-_STOP_SECS = 8.0
-_LEAVE_SECS = 6.0
+_STOP_SECS = 6.0
+_LEAVE_SECS = 3.0
+_LAST_SECS = 1.0
 _PULSE_SECS = 15.0
 _SAME_SIGNAL_SECS = 0.3
 _LEASE_SHARE = 0.6
@@ -102,7 +104,7 @@ class Worker:
             raise self._error
 
     async def _work(self) -> None:
-        warming = asyncio.create_task(asyncio.to_thread(warm_up, self._config))
+        warming = asyncio.ensure_future(self._warm_up_beside())
         await self._until_stopped(warming)
         if self._stop.is_set():
             return
@@ -120,7 +122,31 @@ class Worker:
             self._fail(error)
         finally:
             await self._stage.close()
-            await self._publisher.close()
+            await self._publisher.close(timeout_secs=2.0)
+
+    async def _warm_up_beside(self) -> dict[str, float]:
+        """Warm up in a thread that does not keep the process from ending."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[dict[str, float]] = loop.create_future()
+
+        def settle(secs: dict[str, float] | None, error: BaseException | None) -> None:
+            if done.cancelled():
+                return
+            if error is not None:
+                done.set_exception(error)
+            elif secs is not None:
+                done.set_result(secs)
+
+        def work() -> None:
+            try:
+                told: tuple[dict[str, float] | None, BaseException | None] = (warm_up(self._config), None)
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                told = (None, error)
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, *told)
+
+        threading.Thread(target=work, name="warm-up", daemon=True).start()
+        return await done
 
     async def _consume(self) -> None:
         app = self._app = build_app(self._config, self._assignment, self._telemetry, every_second=self._each_second)
@@ -321,20 +347,38 @@ def run_worker(config: Config, telemetry: Telemetry | None = None) -> None:
     StreamwardenError
         What ended it; StateError when state is uncertain.
     """
-    try:
-        import uvloop
-    except ImportError:
-        loop_factory = None
-    else:
-        loop_factory = uvloop.new_event_loop
     told = telemetry if telemetry is not None else Telemetry()
+    loop = _new_loop()
+    asyncio.set_event_loop(loop)
 
     async def run() -> None:
         await Worker(config, told).run()
 
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        try:
-            runner.run(run())
-        finally:
-            told.emit("worker_stopped")
-            told.flush()
+    try:
+        loop.run_until_complete(run())
+    finally:
+        told.emit("worker_stopped")
+        told.flush()
+        _end(loop)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what still runs and give it a moment; a client that waits for a broker which does not answer takes longer than that."""
+    loop.set_exception_handler(lambda _loop, _context: None)
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_LAST_SECS))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    asyncio.set_event_loop(None)
+    if all(task.done() for task in tasks):
+        loop.close()

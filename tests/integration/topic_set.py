@@ -60,8 +60,8 @@ class TopicSet:
             "version": 1,
             "broker": {
                 "bootstrap": bootstrap,
-                "session_timeout_secs": 6.0,
-                "heartbeat_interval_secs": 0.5,
+                "session_timeout_secs": 4.0,
+                "heartbeat_interval_secs": 0.4,
                 "rebalance_timeout_secs": 10.0,
             },
             "worker": {"group": f"{prefix}-group", "web_port": 0, "commit_interval_secs": 0.3},
