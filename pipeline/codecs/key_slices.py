@@ -40,6 +40,11 @@ class KeySlices(Sequence[SeriesKey]):
     hashes : (M,) uint64
         One key has one hash.
 
+    Attributes
+    ----------
+    data, words
+        The buffer as numbers: (N,) uint8, and `view_words` of it.
+
     Examples
     --------
     >>> keys = KeySlices(b'"cpu" {"a":"b"}', np.array([[0, 0], [5, 5], [6, 0], [9, -1]]), np.zeros(2, dtype=np.uint64))
@@ -49,11 +54,17 @@ class KeySlices(Sequence[SeriesKey]):
 
     def __init__(self, buffer: bytes, spans: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> None:
         self.buffer = buffer
+        self.data = np.frombuffer(buffer, np.uint8)
+        self.words = view_words(buffer)
         self.spans = spans
         self.hashes = hashes
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    def take(self, index: npt.NDArray[np.int64]) -> KeySlices:
+        """The keys at `index`, in that order."""
+        return KeySlices(self.buffer, self.spans.take(index, axis=1), self.hashes[index])
 
     @overload
     def __getitem__(self, at: int) -> SeriesKey: ...
@@ -62,7 +73,7 @@ class KeySlices(Sequence[SeriesKey]):
     def __getitem__(self, at: int | slice) -> Any:
         """One key as bytes, or a part of the keys."""
         if isinstance(at, slice):
-            return KeySlices(self.buffer, self.spans[:, at], self.hashes[at])
+            return self.take(np.arange(len(self))[at])
         name_start, name_length, labels_start, labels_length = self.spans[:, at].tolist()
         name = self.buffer[name_start : name_start + name_length]
         return name + (_NO_LABELS if labels_length < 0 else self.buffer[labels_start : labels_start + labels_length])

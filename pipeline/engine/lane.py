@@ -13,6 +13,7 @@ import numpy as np
 from models.base import IntColumn
 from pipeline.clock import NS_PER_SEC
 from pipeline.codecs.base import BadRecord, LogLines, Points
+from pipeline.codecs.key_slices import KeySlices
 from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.registry import codec
 from pipeline.config.schema import Config, SourceTopic
@@ -172,7 +173,7 @@ class Lane:
         if kept is not None:
             n_refused = int(np.count_nonzero(row >= n_replayed) - np.count_nonzero(row[kept] >= n_replayed))
             self.accounting.add_samples(np.full(n_refused, DEAD_LETTERED, dtype=np.int8))
-            keys = [keys[i] for i in kept.tolist()]
+            keys = keys.take(kept) if isinstance(keys, KeySlices) else [keys[i] for i in kept.tolist()]
             row, position, event_time_ns, value = row[kept], position[kept], event_time_ns[kept], value[kept]
         samples = SampleBatch(self._flow.index.find_slots(keys), event_time_ns, value, batch.offset[row], position, row)
         cut = int(np.searchsorted(row, n_replayed))

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.codecs.base import SeriesKey
+from pipeline.codecs.key_slices import KeySlices
 from pipeline.errors import RecordError, StateError
+from pipeline.samples.key_table import MAX_KEY_BYTES, MAX_SPELLINGS, KeyTable
 from pipeline.samples.labels import LabelSet
 
 __all__ = ["BAD_LABELS", "REFUSED", "UNKNOWN", "SeriesIndex"]
@@ -25,17 +27,15 @@ BAD_LABELS = -2
 UNKNOWN = -3
 """In place of a slot: the key was not seen before."""
 
-MAX_SPELLINGS = 8
-MAX_CACHED_KEY_BYTES = 8_192
-
 LabelsOf = Callable[[SeriesKey], Mapping[str, str]]
 
 
 class SeriesIndex:
     """Gives each series a slot: the lowest that is free, in order of first appearance.
 
-    A key that was seen before costs one dict lookup.  An unseen one is parsed into its `LabelSet`, so that two spellings of one
-    label set share a slot; up to 8 spellings of a series are remembered, none longer than 8 KiB.
+    A key that was seen before costs one lookup, of `KeySlices` without an object per key.  An unseen one is parsed into its
+    `LabelSet`, so that two spellings of one label set share a slot; up to 8 spellings of a series are remembered, none longer
+    than 8 KiB.
 
     Parameters
     ----------
@@ -73,6 +73,7 @@ class SeriesIndex:
         self._keys_by_slot: list[list[SeriesKey]] = []
         self._free: list[int] = []
         self._errors: dict[SeriesKey, RecordError] = {}
+        self._table = KeyTable()
 
     @property
     def n_live(self) -> int:
@@ -86,6 +87,8 @@ class SeriesIndex:
 
     def find_slots(self, keys: Sequence[SeriesKey]) -> npt.NDArray[np.int64]:
         """Slots of series keys: (M,) int64, `UNKNOWN` for those not seen before."""
+        if isinstance(keys, KeySlices):
+            return self._table.find(keys)
         return np.fromiter(map(self._slot_by_key.get, keys, repeat(UNKNOWN)), dtype=np.int64, count=len(keys))
 
     def find_slot(self, key: SeriesKey) -> int:
@@ -110,10 +113,11 @@ class SeriesIndex:
         """
         self._errors = {}
         refused: set[SeriesKey] = set()
+        slot_by_key = {} if isinstance(keys, KeySlices) else self._slot_by_key
         for i in (np.flatnonzero(slots[start:stop] == UNKNOWN) + start).tolist():
             key = keys[i]
             # Known by now: an earlier one of this batch.
-            slot = self._slot_by_key.get(key, UNKNOWN)
+            slot = slot_by_key.get(key, UNKNOWN)
             if slot == UNKNOWN and key in self._errors:
                 slot = BAD_LABELS
             elif slot == UNKNOWN and key in refused:
@@ -122,6 +126,11 @@ class SeriesIndex:
                 slot = self._resolve(key, labels_of)
                 if slot == REFUSED:
                     refused.add(key)
+                elif slot >= 0 and isinstance(keys, KeySlices):
+                    slot_by_key[key] = slot
+                    self._table.add(keys, i, slot, self.n_live)
+                elif slot >= 0:
+                    self._remember_spelling(key, slot)
             slots[i] = slot
 
     def error_of(self, key: SeriesKey) -> RecordError:
@@ -169,6 +178,7 @@ class SeriesIndex:
                 del self._slot_by_key[key]
             self._keys_by_slot[slot] = []
             self._label_sets[slot] = None
+            self._table.forget(slot)
             heapq.heappush(self._free, slot)
 
     def snapshot(self) -> dict[str, Any]:
@@ -213,6 +223,7 @@ class SeriesIndex:
         self._keys_by_slot = [[] for _ in range(n_slots)]
         self._free = [slot for slot, labels in enumerate(label_sets) if labels is None]
         self._errors = {}
+        self._table = KeyTable()
 
     def _resolve(self, key: SeriesKey, labels_of: LabelsOf) -> int:
         try:
@@ -226,7 +237,6 @@ class SeriesIndex:
             if len(self._slot_by_labels) >= self._max_series:
                 return REFUSED
             slot = self._open(labels)
-        self._remember_spelling(key, slot)
         return slot
 
     def _open(self, labels: LabelSet) -> int:
@@ -241,7 +251,7 @@ class SeriesIndex:
         return slot
 
     def _remember_spelling(self, key: SeriesKey, slot: int) -> None:
-        if isinstance(key, bytes | str) and len(key) > MAX_CACHED_KEY_BYTES:
+        if isinstance(key, bytes | str) and len(key) > MAX_KEY_BYTES:
             return
         keys = self._keys_by_slot[slot]
         if len(keys) >= MAX_SPELLINGS:
