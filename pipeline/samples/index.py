@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pipeline.codecs.base import SeriesKey
 from pipeline.codecs.key_slices import KeySlices
 from pipeline.errors import RecordError, StateError
-from pipeline.samples.key_table import MAX_KEY_BYTES, MAX_SPELLINGS, KeyTable
+from pipeline.samples.key_table import MAX_CACHED_KEY_BYTES, MAX_SPELLINGS, KeyTable
 from pipeline.samples.labels import LabelSet
 
 __all__ = ["BAD_LABELS", "REFUSED", "UNKNOWN", "SeriesIndex"]
@@ -251,7 +251,7 @@ class SeriesIndex:
         return slot
 
     def _remember_spelling(self, key: SeriesKey, slot: int) -> None:
-        if isinstance(key, bytes | str) and len(key) > MAX_KEY_BYTES:
+        if isinstance(key, bytes | str) and len(key) > MAX_CACHED_KEY_BYTES:
             return
         keys = self._keys_by_slot[slot]
         if len(keys) >= MAX_SPELLINGS:

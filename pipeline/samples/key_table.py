@@ -19,7 +19,7 @@ from pipeline.samples.key_table_kernel import (
 
 __all__ = ["KeyTable"]
 
-MAX_KEY_BYTES = 8_192
+MAX_CACHED_KEY_BYTES = 8_192
 MAX_ARENA_BYTES = 1 << 30
 MAX_SPELLINGS = 8
 _WORD_BYTES = 8
@@ -100,7 +100,7 @@ class KeyTable:
             Live series, from which follows how many keys are kept.
         """
         length = int(keys.spans[NAME_LENGTH, at]) + max(int(keys.spans[LABELS_LENGTH, at]), 0)
-        if length > MAX_KEY_BYTES:
+        if length > MAX_CACHED_KEY_BYTES:
             return
         if slot >= len(self._generation):
             grown = np.zeros(max(2 * len(self._generation), slot + 1), dtype=np.int64)

@@ -82,7 +82,7 @@ def test_memory_is_bounded_under_ever_new_spellings() -> None:
             table.add(keys, j, 0, n_live=1)
         assert len(table) <= 2 * key_table.MAX_SPELLINGS * 1_024
     assert table.nbytes < 40_000_000
-    long = slices([(b'"cpu"', b"{" + b" " * key_table.MAX_KEY_BYTES + b"}")])
+    long = slices([(b'"cpu"', b"{" + b" " * key_table.MAX_CACHED_KEY_BYTES + b"}")])
     table.add(long, 0, 0)
     assert table.find(long).tolist() == [UNKNOWN]
 
