@@ -53,6 +53,8 @@ def read_water_flow() -> FloatColumn:
 def flag_samples(name: str, parameters: Mapping[str, Any], flow: FloatColumn) -> tuple[FloatColumn, BoolColumn]:
     """Scores of the series, and the samples flagged: detections, or the highest hundredth of the scores.
 
+    The default detector's are those with a tail probability below 1e-4.
+
     A model of two features is given the flow and its change since the hour before; a regression predicts the flow from the one
     before.
     """
@@ -66,6 +68,8 @@ def flag_samples(name: str, parameters: Mapping[str, Any], flow: FloatColumn) ->
     times = np.arange(flow.size, dtype=np.int64) * 3_600_000_000_000
     out = Scores.empty(flow.size)
     ready = model.score_learn_many(slots, times, X, out)
+    if name == registry.DEFAULT_MODEL:  # its tail is calibrated: the cut is the engine's own, the score drawn in powers of ten
+        return -np.log10(1.0 - out.score), ready & (out.score > 1.0 - 1e-4)
     cut = np.quantile(out.score[ready], 0.99)
     flagged = ready & (out.score >= cut) & (out.score > 0.0)
     if flagged.sum() > 0.05 * flow.size:  # a score that saturates: only what is above the cut

@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> None:
         sections.append(make_cost_table(json.loads(NUMBERS.read_text())))
     sections.append(
         "The figures show river's WaterFlow, the hourly flow in a pipeline with a leak and some interventions. Red: the highest "
-        "hundredth of the scores, or the detections.\n"
+        "hundredth of the scores, or the detections; of the default detector, tail probabilities below 1e-4.\n"
     )
     sections += [
         make_section(name, has_figure=name in FIGURE_PARAMETERS) for name in registry.names() if name in FIGURE_PARAMETERS
