@@ -9,18 +9,15 @@ from models.gate_kernel import OPEN, admits
 from models.gaussian.state import HEAD, MEAN, SUM_SQ, WINDOW, N
 from models.jit import kernel
 from models.moments_kernel import add_sample, are_finite, compute_variance, drop_sample
+from models.power_kernel import take_root
 
 SQRT_2 = math.sqrt(2.0)
 
 
 @kernel
-def compute_sigma(rows: FloatColumn, slot: int, half: float) -> float:
-    """Standard deviation of what `slot` holds; 0.0 when fewer than two samples.
-
-    The exponent arrives as an argument: a constant one is compiled to a square root, whose last bit differs from Python's
-    ``** 0.5``.
-    """
-    return float(compute_variance(rows[slot, N], rows[slot, SUM_SQ]) ** half)
+def compute_sigma(rows: FloatColumn, slot: int) -> float:
+    """Standard deviation of what `slot` holds; 0.0 when fewer than two samples."""
+    return take_root(compute_variance(rows[slot, N], rows[slot, SUM_SQ]))
 
 
 @kernel
@@ -32,42 +29,52 @@ def score(mean: float, sigma: float, y: float) -> float:
 
 
 @kernel
-def learn(rows: FloatColumn, slot: int, y: float) -> bool:
+def learn_forever(rows: FloatColumn, slot: int, y: float) -> bool:
+    """Add `y` where no window is kept; False = refused, because a moment would overflow."""
+    n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
+    if not are_finite(mean, sum_sq):
+        return False
+    rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ] = n, mean, sum_sq
+    return True
+
+
+@kernel
+def learn_windowed(rows: FloatColumn, slot: int, y: float) -> bool:
     """Add `y`, dropping the oldest sample of a full window; False = refused, because a moment would overflow."""
     n, mean, sum_sq = rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ]
     window_size = rows.shape[1] - WINDOW
     head = WINDOW + int(rows[slot, HEAD])
-    if window_size and n == window_size:
+    if n == window_size:
         n, mean, sum_sq = drop_sample(n, mean, sum_sq, rows[slot, head])
     n, mean, sum_sq = add_sample(n, mean, sum_sq, y)
     if not are_finite(mean, sum_sq):
         return False
     rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ] = n, mean, sum_sq
-    if window_size:
-        rows[slot, head] = y
-        rows[slot, HEAD] = 0.0 if head + 1 == rows.shape[1] else rows[slot, HEAD] + 1.0
+    rows[slot, head] = y
+    rows[slot, HEAD] = 0.0 if head + 1 == rows.shape[1] else rows[slot, HEAD] + 1.0
     return True
 
 
 @kernel
-def score_value(rows: FloatColumn, grace_period: int, half: float, y: float) -> float:
+def score_value(rows: FloatColumn, grace_period: int, y: float) -> float:
     """Score of one value in slot 0; 0.0 during the grace period and for a value that is not finite."""
     if rows[0, N] < grace_period or not math.isfinite(y):
         return 0.0
-    return score(rows[0, MEAN], compute_sigma(rows, 0, half), y)
+    return score(rows[0, MEAN], compute_sigma(rows, 0), y)
 
 
 @kernel
 def learn_value(rows: FloatColumn, y: float) -> bool:
     """Learn one value in slot 0; one that is not finite is left out."""
-    return math.isfinite(y) and learn(rows, 0, y)
+    if not math.isfinite(y):
+        return False
+    return learn_windowed(rows, 0, y) if rows.shape[1] > WINDOW else learn_forever(rows, 0, y)
 
 
 @kernel
 def score_learn_many(
     rows: FloatColumn,
     grace_period: int,
-    half: float,
     gate: FloatColumn,
     gate_rows: FloatColumn,
     slots: IntColumn,
@@ -78,20 +85,26 @@ def score_learn_many(
     ready: BoolColumn,
 ) -> None:
     """Prequential pass over a batch; see `models.base.Estimator.score_learn_many` for shapes.  `rows` is mutated."""
+    is_open = gate[0] == OPEN
+    has_window = rows.shape[1] > WINDOW
     for i in range(slots.size):
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
-        if is_finite and rows[slot, N] >= grace_period:
-            sigma = compute_sigma(rows, slot, half)
-            scores[i] = score(rows[slot, MEAN], sigma, y)
+        is_ready = is_finite and rows[slot, N] >= grace_period
+        found = 0.0
+        if is_ready:
+            sigma = compute_sigma(rows, slot)
+            found = score(rows[slot, MEAN], sigma, y)
             expected[i] = rows[slot, MEAN]
             scale[i] = sigma
-            ready[i] = True
         else:
-            scores[i] = 0.0
             expected[i] = math.nan
             scale[i] = math.nan
-            ready[i] = False
-        if is_finite and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
-            learn(rows, slot, y)
+        scores[i] = found
+        ready[i] = is_ready
+        if is_finite and (is_open or admits(gate, gate_rows, slot, found)):
+            if has_window:
+                learn_windowed(rows, slot, y)
+            else:
+                learn_forever(rows, slot, y)

@@ -87,10 +87,10 @@ class GaussianScorer(BoundEstimator):
         super()._bind()
 
     def _get_calls(self) -> tuple[Call, Call]:
-        return (kernel.learn_value, (self._rows,)), (kernel.score_value, (self._rows, self._grace_period, 0.5))
+        return (kernel.learn_value, (self._rows,)), (kernel.score_value, (self._rows, self._grace_period))
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        kernel.score_learn_many(self._rows, self._grace_period, 0.5, *self._gate, batch.slots, batch.X, *out, ready)
+        kernel.score_learn_many(self._rows, self._grace_period, *self._gate, batch.slots, batch.X, *out, ready)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot, N] >= self._grace_period)
@@ -99,5 +99,5 @@ class GaussianScorer(BoundEstimator):
         return {
             "n_samples": int(self._rows[slot, N]),
             "mean": float(self._rows[slot, MEAN]),
-            "sigma": float(kernel.compute_sigma(self._rows, slot, 0.5)),
+            "sigma": float(kernel.compute_sigma(self._rows, slot)),
         }

@@ -23,7 +23,10 @@ def forecast(rows: StateArray, seasons: FloatColumn, slot: int, seasonality: int
     base = row["level"] + step * row["trend"]
     if seasonality == 0:
         return float(base)
-    term = seasons[slot, (row["head"] + (step - 1) % seasonality) % seasonality]
+    at = row["head"]
+    if step > 1:
+        at = (at + (step - 1) % seasonality) % seasonality
+    term = seasons[slot, at]
     return float(base * term if is_product else base + term)
 
 
@@ -58,7 +61,7 @@ def learn(
     row["trend"] = trend
     if seasonality:
         seasons[slot, row["head"]] = term
-        row["head"] = (row["head"] + 1) % seasonality
+        row["head"] = 0 if row["head"] + 1 == seasonality else row["head"] + 1
     return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.gate_kernel import admits
+from models.gate_kernel import OPEN, admits
 from models.jit import kernel
 from models.state_array import StateArray
 
@@ -17,17 +17,23 @@ REFERENCE, LATEST = np.uint64(0), np.uint64(1)
 NONE, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
 
 
+# Kernels take whole arrays and indices: a view handed to a function costs two atomic counts of its references.
+
+
 @kernel
 def walk(
     masses: StateArray,
+    slot: int,
     feature: StateArray,
     threshold: FloatColumn,
+    forest: int,
     height: int,
     counter: int,
     window_size: int,
     size_limit: int,
     missing: BoolColumn,
-    z: FloatColumn,
+    Z: FloatColumn,
+    sample: int,
     is_learning: bool,
 ) -> int:
     """Follow a sample down every tree; return its mass profile, and when `is_learning` count it into the running masses.
@@ -37,12 +43,14 @@ def walk(
 
     Parameters
     ----------
-    masses : (T, N, 2) uint8 or uint16, mutated
-    feature, threshold : (T, N)
-    missing, z : (F,)
+    masses : (S, T, N, 2) uint8 or uint16, mutated
+    feature, threshold : (K, T, N)
+    missing : (F,)
+    Z : (B, F)
+        Features, of which the row `sample` is followed.
     """
     profile = 0
-    for tree in range(masses.shape[0]):
+    for tree in range(masses.shape[1]):
         node: Any = NONE
         latest: Any = counter
         reference: Any = window_size
@@ -53,15 +61,15 @@ def walk(
                 weight = 0
                 if not is_learning:
                     break
-            left: Any = np.int64(masses[tree, node, REFERENCE])
-            left_latest: Any = np.int64(masses[tree, node, LATEST])
-            column: Any = np.uint64(feature[tree, node])
-            goes_left: Any = z[column] < threshold[tree, node]
+            left: Any = np.int64(masses[slot, tree, node, REFERENCE])
+            left_latest: Any = np.int64(masses[slot, tree, node, LATEST])
+            column: Any = np.uint64(feature[forest, tree, node])
+            goes_left: Any = Z[sample, column] < threshold[forest, tree, node]
             if missing[column]:
                 goes_left = left_latest >= latest - left_latest
             if goes_left:
                 if is_learning:
-                    masses[tree, node, LATEST] = left_latest + 1
+                    masses[slot, tree, node, LATEST] = left_latest + 1
                 reference = left
                 latest = left_latest
                 node = TWO * node + ONE
@@ -78,16 +86,19 @@ def walk(
 @kernel
 def walk_whole(
     masses: StateArray,
+    slot: int,
     feature: StateArray,
     threshold: FloatColumn,
+    forest: int,
     height: int,
     window_size: int,
     size_limit: int,
-    z: FloatColumn,
+    Z: FloatColumn,
+    sample: int,
 ) -> int:
     """`walk`, learning, of a sample without missing features: what nearly every sample takes."""
     profile = 0
-    for tree in range(masses.shape[0]):
+    for tree in range(masses.shape[1]):
         node: Any = NONE
         reference: Any = window_size
         weight = 1
@@ -95,9 +106,9 @@ def walk_whole(
             profile += reference * weight
             if reference < size_limit:
                 weight = 0
-            left: Any = np.int64(masses[tree, node, REFERENCE])
-            if z[np.uint64(feature[tree, node])] < threshold[tree, node]:
-                masses[tree, node, LATEST] += 1
+            left: Any = np.int64(masses[slot, tree, node, REFERENCE])
+            if Z[sample, np.uint64(feature[forest, tree, node])] < threshold[forest, tree, node]:
+                masses[slot, tree, node, LATEST] += 1
                 reference = left
                 node = TWO * node + ONE
             else:
@@ -122,40 +133,40 @@ def pivot(rows: StateArray, masses: StateArray, slot: int, window_size: int) -> 
 
 
 @kernel
-def find_missing(x: FloatColumn, missing: BoolColumn) -> int:
+def find_missing(X: FloatColumn, i: int, missing: BoolColumn) -> int:
     """Mark the features of one sample that are NaN or infinite; return how many are present."""
     n_present = 0
-    for column in range(x.size):
-        missing[column] = not math.isfinite(x[column])
+    for column in range(X.shape[1]):
+        missing[column] = not math.isfinite(X[i, column])
         n_present += not missing[column]
     return n_present
 
 
 @kernel
-def scale_sample(lows: FloatColumn, highs: FloatColumn, slot: int, x: FloatColumn, z: FloatColumn) -> None:
-    """Write into `z` where `x` lies between the least and the greatest value learned: 0.0 when they are equal."""
-    for column in range(x.size):
+def scale_sample(lows: FloatColumn, highs: FloatColumn, slot: int, X: FloatColumn, i: int, Z: FloatColumn) -> None:
+    """Write into ``Z[0]`` where ``X[i]`` lies between the least and the greatest value learned: 0.0 when they are equal."""
+    for column in range(X.shape[1]):
         low = lows[slot, column]
         gap = highs[slot, column] - low
-        z[column] = (x[column] - low) / gap if gap != 0.0 else 0.0
+        Z[0, column] = (X[i, column] - low) / gap if gap != 0.0 else 0.0
 
 
 @kernel
-def is_outside(lows: FloatColumn, highs: FloatColumn, slot: int, x: FloatColumn, missing: BoolColumn) -> bool:
-    """True when a present feature of `x` is below the least or above the greatest value learned."""
-    for column in range(x.size):
-        if not missing[column] and (x[column] < lows[slot, column] or x[column] > highs[slot, column]):
+def is_outside(lows: FloatColumn, highs: FloatColumn, slot: int, X: FloatColumn, i: int, missing: BoolColumn) -> bool:
+    """True when a present feature of ``X[i]`` is below the least or above the greatest value learned."""
+    for column in range(X.shape[1]):
+        if not missing[column] and (X[i, column] < lows[slot, column] or X[i, column] > highs[slot, column]):
             return True
     return False
 
 
 @kernel
-def widen(lows: FloatColumn, highs: FloatColumn, slot: int, x: FloatColumn, missing: BoolColumn) -> None:
+def widen(lows: FloatColumn, highs: FloatColumn, slot: int, X: FloatColumn, i: int, missing: BoolColumn) -> None:
     """Take a sample into the running minima and maxima."""
-    for column in range(x.size):
+    for column in range(X.shape[1]):
         if not missing[column]:
-            lows[slot, column] = min(lows[slot, column], x[column])
-            highs[slot, column] = max(highs[slot, column], x[column])
+            lows[slot, column] = min(lows[slot, column], X[i, column])
+            highs[slot, column] = max(highs[slot, column], X[i, column])
 
 
 @kernel
@@ -195,15 +206,15 @@ def score_learn_many(
     """
     n_features = X.shape[1]
     is_scaled = lows.shape[1] > 0
-    is_gated = gate[0] != 0.0
+    is_gated = gate[0] != OPEN
     missing = np.empty(n_features, dtype=np.bool_)
-    z = np.empty(n_features)
+    scaled = np.empty((1, n_features))
     for i in range(start, slots.size):
         slot = slots[i]
-        sample = X[i]
-        n_present = find_missing(sample, missing)
+        n_present = find_missing(X, i, missing)
         is_ready = rows[slot]["n_pivots"] > 0 and n_present > 0
-        scores[i] = 0.0
+        found = 0.0
+        scores[i] = found
         ready[i] = is_ready
         forest = rows[slot]["draw"] - 1
         if n_present == 0 or (forest < 0 and not is_learning):
@@ -211,30 +222,40 @@ def score_learn_many(
         if forest < 0:
             return i
         counter: Any = np.int64(rows[slot]["counter"])
-        masses_here = masses[slot]
-        feature_here = feature[forest]
-        threshold_here = threshold[forest]
         if is_scaled:
-            scale_sample(lows, highs, slot, X[i], z)
-            sample = z
+            scale_sample(lows, highs, slot, X, i, scaled)
         # Scoring and learning share one walk unless something may come between them: a filter, or a range that moves.
-        is_apart = is_gated or not is_learning or (is_scaled and is_outside(lows, highs, slot, X[i], missing))
+        is_apart = is_gated or not is_learning or (is_scaled and is_outside(lows, highs, slot, X, i, missing))
         profile = 0
         if is_apart and is_scoring and is_ready:
             profile = walk(
-                masses_here, feature_here, threshold_here, height, counter, window_size, size_limit, missing, sample, False
+                masses,
+                slot,
+                feature,
+                threshold,
+                forest,
+                height,
+                counter,
+                window_size,
+                size_limit,
+                missing,
+                scaled if is_scaled else X,
+                0 if is_scaled else i,
+                False,
             )
-            scores[i] = 1.0 - profile / max_profile
-        if not is_learning or (is_gated and not admits(gate, gate_rows, slot, scores[i])):
+            found = 1.0 - profile / max_profile
+            scores[i] = found
+        if not is_learning or (is_gated and not admits(gate, gate_rows, slot, found)):
             continue
         if is_scaled and is_apart:
-            widen(lows, highs, slot, X[i], missing)
-            scale_sample(lows, highs, slot, X[i], z)
+            widen(lows, highs, slot, X, i, missing)
+            scale_sample(lows, highs, slot, X, i, scaled)
+        Z, sample = (scaled, 0) if is_scaled else (X, i)
         if n_present == n_features:
-            profile = walk_whole(masses_here, feature_here, threshold_here, height, window_size, size_limit, sample)
+            profile = walk_whole(masses, slot, feature, threshold, forest, height, window_size, size_limit, Z, sample)
         else:
             profile = walk(
-                masses_here, feature_here, threshold_here, height, counter, window_size, size_limit, missing, sample, True
+                masses, slot, feature, threshold, forest, height, counter, window_size, size_limit, missing, Z, sample, True
             )
         if is_ready and is_scoring and not is_apart:
             scores[i] = 1.0 - profile / max_profile

@@ -22,73 +22,75 @@ from models.state_array import StateArray
 LEFT, RIGHT, MASS = 0, 1, 2
 
 
+# Kernels take whole arrays and indices: a view handed to a function costs two atomic counts of its references.
+
+
 @kernel
-def project(column: StateArray, weight: FloatColumn, x: FloatColumn) -> float:
-    """Weighted sum of the features of one cut; a missing one counts as zero."""
+def project(column: StateArray, weight: FloatColumn, draw: int, cut: int, X: FloatColumn, i: int) -> float:
+    """Weighted sum of the features of ``X[i]`` in one cut; a missing one counts as zero."""
     total = 0.0
-    for k in range(column.size):
-        c = column[k]
-        if c >= 0 and math.isfinite(x[c]):
-            total += weight[k] * x[c]
+    for k in range(column.shape[2]):
+        c = column[draw, cut, k]
+        if c >= 0 and math.isfinite(X[i, c]):
+            total += weight[draw, cut, k] * X[i, c]
     return total
 
 
 @kernel
-def find_bin(bins: FloatColumn, n_bins: int, z: float) -> int:
+def find_bin(bins: FloatColumn, slot: int, cut: int, n_bins: int, z: float) -> int:
     """First bin whose right edge is no less than `z`; `n_bins` when there is none."""
     place = 0
-    while place < n_bins and bins[place, RIGHT] < z:
-        place += 1
+    for i in range(n_bins):
+        # Counted, not searched: a guess where the search ends would be wrong most of the time, which costs more than the rest.
+        place += bins[slot, cut, i, RIGHT] < z
     return place
 
 
 @kernel
-def compute_density(bins: FloatColumn, n_bins: int, n: float, place: int, z: float) -> float:
+def compute_density(bins: FloatColumn, slot: int, cut: int, n_bins: int, n: float, place: int, z: float) -> float:
     """Density of the histogram at `z`, which falls at `place`; a bin of one point borrows the gap to its nearer neighbour."""
-    if place == n_bins or z < bins[place, LEFT]:
+    if place == n_bins or z < bins[slot, cut, place, LEFT]:
         return 0.0
-    left = bins[place, LEFT]
-    right = bins[place, RIGHT]
+    left = bins[slot, cut, place, LEFT]
+    right = bins[slot, cut, place, RIGHT]
     width = right - left
     if width <= 0.0:
-        before = left - bins[place - 1, RIGHT] if place > 0 else math.inf
-        after = bins[place + 1, LEFT] - right if place + 1 < n_bins else math.inf
+        before = left - bins[slot, cut, place - 1, RIGHT] if place > 0 else math.inf
+        after = bins[slot, cut, place + 1, LEFT] - right if place + 1 < n_bins else math.inf
         width = min(before, after)
         if not math.isfinite(width) or width <= 0.0:
-            return float(bins[place, MASS] / n)
-    return float(bins[place, MASS] / n / width)
+            return float(bins[slot, cut, place, MASS] / n)
+    return float(bins[slot, cut, place, MASS] / n / width)
 
 
 @kernel
-def update_bins(bins: FloatColumn, n_bins: int, place: int, z: float) -> int:
+def update_bins(bins: FloatColumn, slot: int, cut: int, n_bins: int, place: int, z: float) -> int:
     """Count `z` at `place`, merging the two closest bins when there are too many; return the number of bins."""
-    if place < n_bins and z >= bins[place, LEFT]:
-        bins[place, MASS] += 1.0
+    if place < n_bins and z >= bins[slot, cut, place, LEFT]:
+        bins[slot, cut, place, MASS] += 1.0
         return n_bins
     for i in range(n_bins, place, -1):
-        bins[i, LEFT] = bins[i - 1, LEFT]
-        bins[i, RIGHT] = bins[i - 1, RIGHT]
-        bins[i, MASS] = bins[i - 1, MASS]
-    bins[place, LEFT] = z
-    bins[place, RIGHT] = z
-    bins[place, MASS] = 1.0
+        for edge in range(3):
+            bins[slot, cut, i, edge] = bins[slot, cut, i - 1, edge]
+    bins[slot, cut, place, LEFT] = z
+    bins[slot, cut, place, RIGHT] = z
+    bins[slot, cut, place, MASS] = 1.0
     n_bins += 1
-    if n_bins < bins.shape[0]:
+    if n_bins < bins.shape[2]:
         return n_bins
     closest = math.inf
     first = 0
     for i in range(1, n_bins):
-        gap = bins[i, RIGHT] - bins[i - 1, RIGHT]
+        gap = bins[slot, cut, i, RIGHT] - bins[slot, cut, i - 1, RIGHT]
         if gap < closest:
             closest = gap
             first = i - 1
-    bins[first, LEFT] = min(bins[first, LEFT], bins[first + 1, LEFT])
-    bins[first, RIGHT] = max(bins[first, RIGHT], bins[first + 1, RIGHT])
-    bins[first, MASS] += bins[first + 1, MASS]
+    bins[slot, cut, first, LEFT] = min(bins[slot, cut, first, LEFT], bins[slot, cut, first + 1, LEFT])
+    bins[slot, cut, first, RIGHT] = max(bins[slot, cut, first, RIGHT], bins[slot, cut, first + 1, RIGHT])
+    bins[slot, cut, first, MASS] += bins[slot, cut, first + 1, MASS]
     for i in range(first + 1, n_bins - 1):
-        bins[i, LEFT] = bins[i + 1, LEFT]
-        bins[i, RIGHT] = bins[i + 1, RIGHT]
-        bins[i, MASS] = bins[i + 1, MASS]
+        for edge in range(3):
+            bins[slot, cut, i, edge] = bins[slot, cut, i + 1, edge]
     return n_bins - 1
 
 
@@ -124,17 +126,21 @@ def score_learn_many(
         See `models.base.Estimator.score_learn_many`.
     """
     n_cuts = bins.shape[1]
+    is_open = gate[0] == OPEN
+    least = max(grace_period, 1)
     z = np.empty(n_cuts)
     place = np.empty(n_cuts, dtype=np.int64)
+    density = np.empty(n_cuts)
     for i in range(start, slots.size):
         slot = slots[i]
-        x = X[i]
         n_present = 0
-        for c in range(x.size):
-            n_present += math.isfinite(x[c])
+        for c in range(X.shape[1]):
+            n_present += math.isfinite(X[i, c])
         n: Any = rows[slot]["n"]
-        scores[i] = 0.0
-        ready[i] = n_present > 0 and n >= max(grace_period, 1)
+        is_ready = n_present > 0 and n >= least
+        found = 0.0
+        scores[i] = found
+        ready[i] = is_ready
         draw = rows[slot]["draw"] - 1
         if n_present == 0 or (draw < 0 and not is_learning):
             continue
@@ -142,57 +148,61 @@ def score_learn_many(
             return i
         is_sound = True
         for cut in range(n_cuts):
-            z[cut] = project(column[draw, cut], weight[draw, cut], x)
+            z[cut] = project(column, weight, draw, cut, X, i)
             is_sound &= math.isfinite(z[cut])
-            place[cut] = find_bin(bins[slot, cut], int(n_bins[slot, cut]), z[cut])
-        if is_scoring and ready[i]:
+            place[cut] = find_bin(bins, slot, cut, int(n_bins[slot, cut]), z[cut])
+        if is_scoring and is_ready:
+            for cut in range(n_cuts):
+                p = compute_density(bins, slot, cut, int(n_bins[slot, cut]), np.float64(n), place[cut], z[cut])
+                density[cut] = max(p, 1e-12)
             total = 0.0
             for cut in range(n_cuts):
-                p = compute_density(bins[slot, cut], int(n_bins[slot, cut]), np.float64(n), place[cut], z[cut])
-                total -= math.log(max(p, 1e-12))
-            scores[i] = total / n_cuts
+                total -= math.log(density[cut])
+            found = total / n_cuts
+            scores[i] = found
         # A projection that overflowed says nothing about where the sample lies: it is scored, and not learned.
-        if is_learning and is_sound and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
+        if is_learning and is_sound and (is_open or admits(gate, gate_rows, slot, found)):
             rows[slot]["n"] = n + 1
             for cut in range(n_cuts):
-                n_bins[slot, cut] = update_bins(bins[slot, cut], int(n_bins[slot, cut]), place[cut], z[cut])
+                n_bins[slot, cut] = update_bins(bins, slot, cut, int(n_bins[slot, cut]), place[cut], z[cut])
     return slots.size
 
 
 @kernel
 def explain(
-    bins: FloatColumn, n_bins: StateArray, n: float, column: StateArray, weight: FloatColumn, x: FloatColumn
+    bins: FloatColumn, n_bins: StateArray, slot: int, n: float, column: StateArray, weight: FloatColumn, draw: int, X: FloatColumn
 ) -> FloatColumn:
     """Welch statistic, by feature, of the scores of the cuts it takes part in against those of the others.
 
     Parameters
     ----------
-    bins : (R, N + 1, 3) float64
-    n_bins : (R,) int32
-    column, weight : (R, W)
-    x : (F,) float64
+    bins : (S, R, N + 1, 3) float64
+    n_bins : (S, R) int32
+    column, weight : (K, R, W)
+    X : (1, F) float64
 
     Returns
     -------
     (F,) float64
         0.0 where the feature is missing, or takes part in fewer than two cuts or in all but one.
     """
-    n_cuts = bins.shape[0]
+    n_cuts = bins.shape[1]
     values = np.empty(n_cuts)
     for cut in range(n_cuts):
-        z = project(column[cut], weight[cut], x)
-        size = int(n_bins[cut])
-        values[cut] = -math.log(max(compute_density(bins[cut], size, n, find_bin(bins[cut], size, z), z), 1e-12))
-    found = np.zeros(x.size)
-    for feature in range(x.size):
+        z = project(column, weight, draw, cut, X, 0)
+        size = int(n_bins[slot, cut])
+        place = find_bin(bins, slot, cut, size, z)
+        values[cut] = -math.log(max(compute_density(bins, slot, cut, size, n, place, z), 1e-12))
+    found = np.zeros(X.shape[1])
+    for feature in range(X.shape[1]):
         with_n, with_mean, with_sq = 0.0, 0.0, 0.0
         rest_n, rest_mean, rest_sq = 0.0, 0.0, 0.0
         for cut in range(n_cuts):
-            if (column[cut] == feature).any():
+            if (column[draw, cut] == feature).any():
                 with_n, with_mean, with_sq = add_sample(with_n, with_mean, with_sq, values[cut])
             else:
                 rest_n, rest_mean, rest_sq = add_sample(rest_n, rest_mean, rest_sq, values[cut])
-        if math.isfinite(x[feature]) and with_n > 1.0 and rest_n > 1.0:
+        if math.isfinite(X[0, feature]) and with_n > 1.0 and rest_n > 1.0:
             spread = math.sqrt(compute_variance(with_n, with_sq) / with_n + compute_variance(rest_n, rest_sq) / rest_n)
             found[feature] = (with_mean - rest_mean) / spread if spread > 0.0 else 0.0
     return found

@@ -162,10 +162,12 @@ class LODA(SharedDrawEstimator):
             return np.zeros(self.n_features)
         draw = int(self._rows[slot]["draw"]) - 1
         return kernel.explain(
-            self._bins[slot],
-            self._n_bins[slot],
+            self._bins,
+            self._n_bins,
+            slot,
             float(self._rows[slot]["n"]),
-            self._draws[0][draw],
-            self._draws[1][draw],
-            np.ascontiguousarray(x, dtype=np.float64),
+            self._draws[0],
+            self._draws[1],
+            draw,
+            np.array(x, dtype=np.float64).reshape(1, -1),
         )

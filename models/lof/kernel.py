@@ -15,7 +15,14 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
 from models.jit import kernel
+from models.lof.line_kernel import TIED, compute_line_factor
 from models.state_array import StateArray
+
+NEVER, LEAST = -math.inf, 1e-300
+MORE = 1.0000001
+"""A little more than a square: roots of what lies beyond are greater for certain, whatever the order of summation."""
+STALE = 1.1
+"""A neighbourhood that has changed is looked for within this share of its old reach first."""
 
 
 class Ring(NamedTuple):
@@ -23,15 +30,22 @@ class Ring(NamedTuple):
 
     Attributes
     ----------
-    points : (F, W) float64
-    order : (W,) int32
-        Places in the ring by value, equal ones by age; (0,) with more than one feature.
+    window : (S, F, W) float64
+    order : (S, W) int32
+        Places in the ring by value, equal ones by age; (S, 0) with more than one feature.
+    slot : int
+        The series.
+    reaches : (S, W) float64
+        Distance from each point to its k-th neighbour; negative when the window has changed near the point since, `NEVER` when
+        it has not been searched for; (S, 0) with one feature.
     n, head : int
         Points held, and where the next one goes.
     """
 
-    points: FloatColumn
+    window: FloatColumn
     order: StateArray
+    reaches: FloatColumn
+    slot: int
     n: int
     head: int
 
@@ -47,6 +61,11 @@ class Scratch(NamedTuple):
         Places and distances of the neighbours of each point.
     columns, squares, ages : (F,), (W,), (k + 1,)
         Order of summation, squared distances, and age ranks of the points found.
+    places : (W + 1,)
+        Points within a guess.
+    block, block_reaches : (6 k + 8,)
+        Of `models.lof.line_kernel`, as are those that follow.
+    line_near, line_distance, other_near, other_distance : (k + 1,)
     """
 
     known: IntColumn
@@ -55,18 +74,25 @@ class Scratch(NamedTuple):
     columns: IntColumn
     squares: FloatColumn
     ages: IntColumn
+    places: IntColumn
+    block: FloatColumn
+    block_reaches: FloatColumn
+    line_near: IntColumn
+    line_distance: FloatColumn
+    other_near: IntColumn
+    other_distance: FloatColumn
 
 
 @kernel
-def clean(x: FloatColumn, out: FloatColumn) -> int:
-    """Write `x` as it is kept, a missing or infinite feature as negative zero; return how many are present.
+def clean(X: FloatColumn, i: int, out: FloatColumn) -> int:
+    """Write ``X[i]`` as it is kept, a missing or infinite feature as negative zero; return how many are present.
 
     A missing feature counts as zero in a distance, so it may be kept as one; the sign tells it from a value.
     """
     n_present = 0
-    for column in range(x.size):
-        is_finite = math.isfinite(x[column])
-        out[column] = x[column] + 0.0 if is_finite else -0.0
+    for column in range(X.shape[1]):
+        is_finite = math.isfinite(X[i, column])
+        out[column] = X[i, column] + 0.0 if is_finite else -0.0
         n_present += is_finite
     return n_present
 
@@ -86,13 +112,13 @@ def order_columns(x: FloatColumn, columns: IntColumn) -> None:
 
 
 @kernel
-def find_key(points: FloatColumn, order: StateArray, n: int, key: float, is_after: bool) -> int:
-    """Place in `order` before the first point with `key` or more; behind the last one with it when `is_after`."""
+def find_key(window: FloatColumn, order: StateArray, slot: int, n: int, key: float, is_after: bool) -> int:
+    """Place in ``order[slot]`` before the first point with `key` or more; behind the last one with it when `is_after`."""
     low = 0
     high = n
     while low < high:
-        middle = (low + high) // 2
-        here = points[order[middle]]
+        middle = (low + high) >> 1
+        here = window[slot, 0, order[slot, middle]]
         if here < key or (is_after and here == key):
             low = middle + 1
         else:
@@ -121,8 +147,9 @@ def offer(found: int, k: int, place: int, gap: float, age: int, ages: IntColumn,
 
 @kernel
 def search_line(
-    points: FloatColumn,
+    window: FloatColumn,
     order: StateArray,
+    slot: int,
     n: int,
     head: int,
     x: float,
@@ -132,20 +159,20 @@ def search_line(
     distance: FloatColumn,
 ) -> int:
     """`search` of one feature: points are met in the order of their distance, so it ends after little more than `k` of them."""
-    size = points.size
+    size = window.shape[2]
     oldest = head if n == size else 0
     found = 0
-    right = find_key(points, order, n, x, False)
+    right = find_key(window, order, slot, n, x, False)
     left = right - 1
     while left >= 0 or right < n:
-        below = x - points[order[left]] if left >= 0 else math.inf
-        above = points[order[right]] - x if right < n else math.inf
+        below = x - window[slot, 0, order[slot, left]] if left >= 0 else math.inf
+        above = window[slot, 0, order[slot, right]] - x if right < n else math.inf
         goes_left = below < above
         gap = min(below, above)
         gap = math.sqrt(gap * gap)
         if found == k and gap > distance[k - 1]:
             break
-        place = int(order[left]) if goes_left else int(order[right])
+        place = int(order[slot, left]) if goes_left else int(order[slot, right])
         age = place - oldest if place >= oldest else place - oldest + size
         is_late = found == k and gap == distance[k - 1] and age > ages[k - 1]
         found = offer(found, k, place, gap, age, ages, near, distance)
@@ -153,68 +180,145 @@ def search_line(
             left -= 1
         elif is_late:
             # The rest of a run of equal values is younger still.
-            right = find_key(points, order, n, points[place], True)
+            right = find_key(window, order, slot, n, window[slot, 0, place], True)
         else:
             right += 1
     return found
 
 
 @kernel
-def search(ring: Ring, scratch: Scratch, x: FloatColumn, k: int, near: IntColumn, distance: FloatColumn) -> int:
+def measure(ring: Ring, scratch: Scratch, x: FloatColumn) -> None:
+    """Write the squared distances from `x` to every point of the window into the scratch, summed in river's order."""
+    window, slot, squares, columns = ring.window, ring.slot, scratch.squares, scratch.columns
+    order_columns(x, columns)
+    for j in range(x.size):
+        c = columns[j]
+        value = x[c]
+        if j == 0:
+            for place in range(ring.n):
+                squares[place] = (value - window[slot, c, place]) * (value - window[slot, c, place])
+        else:
+            for place in range(ring.n):
+                squares[place] += (value - window[slot, c, place]) * (value - window[slot, c, place])
+
+
+@kernel
+def pick_within(
+    squares: FloatColumn,
+    n: int,
+    oldest: int,
+    k: int,
+    limit: float,
+    ages: IntColumn,
+    near: IntColumn,
+    distance: FloatColumn,
+    places: IntColumn,
+) -> int:
+    """The `k` nearest among the points within `limit`, a square; return how many there are.  `places`: room for a window."""
+    n_within = 0
+    for place in range(n):
+        # Without a branch, which would be guessed wrong for every point that is found.
+        places[n_within] = place
+        n_within += squares[place] <= limit
+    found = 0
+    for i in range(n_within):
+        place = places[i]
+        age = place - oldest if place >= oldest else place - oldest + n
+        found = offer(found, k, place, math.sqrt(squares[place]), age, ages, near, distance)
+    return found
+
+
+@kernel
+def pick_nearest(
+    squares: FloatColumn, n: int, oldest: int, k: int, ages: IntColumn, near: IntColumn, distance: FloatColumn
+) -> int:
+    """The `k` nearest of all; return how many there are."""
+    found = 0
+    limit = math.inf
+    for place in range(n):
+        if squares[place] <= limit:
+            age = place - oldest if place >= oldest else place - oldest + n
+            found = offer(found, k, place, math.sqrt(squares[place]), age, ages, near, distance)
+            if found == k:
+                limit = distance[k - 1] * distance[k - 1] * MORE
+    return found
+
+
+@kernel
+def search(ring: Ring, scratch: Scratch, x: FloatColumn, k: int, within: float, near: IntColumn, distance: FloatColumn) -> int:
     """Write the `k` points of the window nearest to `x`, nearest first and the older first among equals; return how many.
 
     Parameters
     ----------
     x : (F,)
+    within : float
+        A guess of how far they reach, which saves time when it is right; infinite = none.
     near, distance : (k,) at least, overwritten
         Place in the ring, and distance of each point found.
     """
-    n, head, window, order = ring.n, ring.head, ring.points, ring.order
-    columns, squares, ages = scratch.columns, scratch.squares, scratch.ages
-    if order.size:
-        return search_line(window[0], order, n, head, x[0], k, ages, near, distance)
-    order_columns(x, columns)
-    for j in range(x.size):
-        value = x[columns[j]]
-        feature = window[columns[j]]
-        if j == 0:
-            for place in range(n):
-                squares[place] = (value - feature[place]) * (value - feature[place])
-        else:
-            for place in range(n):
-                squares[place] += (value - feature[place]) * (value - feature[place])
-    size = window.shape[1]
-    oldest = head if n == size else 0
-    found = 0
-    limit = math.inf
-    for place in range(n):
-        if squares[place] <= limit:
-            age = place - oldest if place >= oldest else place - oldest + size
-            found = offer(found, k, place, math.sqrt(squares[place]), age, ages, near, distance)
-            if found == k:
-                # A little more than the square of the worst distance: roots of what lies beyond are greater for certain.
-                limit = distance[k - 1] * distance[k - 1] * 1.0000001
-    return found
+    n, ages = ring.n, scratch.ages
+    if ring.order.shape[1]:
+        return search_line(ring.window, ring.order, ring.slot, n, ring.head, x[0], k, ages, near, distance)
+    measure(ring, scratch, x)
+    oldest = ring.head if n == ring.window.shape[2] else 0
+    if within < math.inf:
+        found = pick_within(scratch.squares, n, oldest, k, within * within * MORE, ages, near, distance, scratch.places)
+        if found == k:
+            return found
+    return pick_nearest(scratch.squares, n, oldest, k, ages, near, distance)
 
 
 @kernel
 def look_up(ring: Ring, scratch: Scratch, place: int, k: int) -> int:
     """Number of neighbours of the point at `place`, searched for on the first call: entry 0 of its lists is the point itself."""
     if scratch.known[place] < 0:
-        x = ring.points[:, place].copy()
-        scratch.known[place] = search(ring, scratch, x, k + 1, scratch.near[place], scratch.distance[place])
+        x = ring.window[ring.slot, :, place].copy()
+        within = math.inf
+        if ring.reaches.shape[1]:
+            reach = ring.reaches[ring.slot, place]
+            within = reach if reach >= 0.0 else -reach * STALE
+        scratch.known[place] = search(ring, scratch, x, k + 1, within, scratch.near[place], scratch.distance[place])
     return int(scratch.known[place]) - 1
+
+
+@kernel
+def get_reach(ring: Ring, scratch: Scratch, place: int, k: int) -> float:
+    """Distance from the point at `place` to its `k`-th neighbour, or to its last when it has fewer, searched for and kept."""
+    count = look_up(ring, scratch, place, k)
+    reach = scratch.distance[place, count] if count > 0 else 0.0
+    if ring.reaches.shape[1] and count == k:
+        ring.reaches[ring.slot, place] = reach
+    return float(reach)
+
+
+@kernel
+def forget_reaches(reaches: FloatColumn, window: FloatColumn, slot: int, n: int, x: FloatColumn, squares: FloatColumn) -> None:
+    """Doubt the reach of every point that `x`, which comes or goes, is no farther from than that; `squares`: room."""
+    for place in range(n):
+        squares[place] = 0.0
+    for column in range(x.size):
+        value = x[column]
+        for place in range(n):
+            squares[place] += (value - window[slot, column, place]) * (value - window[slot, column, place])
+    for place in range(n):
+        reach = reaches[slot, place]
+        reaches[slot, place] = reach if squares[place] > reach * reach * MORE else -max(abs(reach), LEAST)
 
 
 @kernel
 def compute_density(ring: Ring, scratch: Scratch, row: int, first: int, last: int, k: int) -> float:
     """Local reachability density over the entries ``first .. last-1`` of the lists in `row`."""
+    near, distance, known, reaches, slot = scratch.near, scratch.distance, scratch.known, ring.reaches, ring.slot
+    is_kept = reaches.shape[1] > 0
     total = 0.0
     for j in range(first, last):
-        place = scratch.near[row, j]
-        count = look_up(ring, scratch, place, k)
-        reach = scratch.distance[place, count] if count > 0 else 0.0
-        total += max(scratch.distance[row, j], reach)
+        # A call with all these arrays costs more than most of what it would look up.
+        place = near[row, j]
+        reach = reaches[slot, place] if is_kept else -1.0
+        if reach < 0.0:
+            count = known[place]
+            reach = get_reach(ring, scratch, place, k) if count < 0 else (distance[place, count - 1] if count > 1 else 0.0)
+        total += max(distance[row, j], reach)
     return 1.0 / (total / (last - first) + 1e-10)
 
 
@@ -224,8 +328,8 @@ def compute_factor(ring: Ring, scratch: Scratch, x: FloatColumn, k: int) -> floa
     if ring.n == 0:
         return 0.0
     scratch.known[:] = -1
-    query = ring.points.shape[1]
-    count = search(ring, scratch, x, k + 1, scratch.near[query], scratch.distance[query])
+    query = ring.window.shape[2]
+    count = search(ring, scratch, x, k + 1, math.inf, scratch.near[query], scratch.distance[query])
     # A point that coincides with the sample stands for the sample itself.
     first = 1 if scratch.distance[query, 0] == 0.0 else 0
     last = count if first else min(count, k)
@@ -244,27 +348,42 @@ def compute_factor(ring: Ring, scratch: Scratch, x: FloatColumn, k: int) -> floa
 
 
 @kernel
-def learn_vector(rows: StateArray, window: FloatColumn, order: StateArray, slot: int, x: FloatColumn) -> None:
-    """Put `x` (as `clean` writes it) in the place of the oldest sample and into the order of the window."""
+def learn_vector(
+    rows: StateArray,
+    window: FloatColumn,
+    order: StateArray,
+    reaches: FloatColumn,
+    slot: int,
+    x: FloatColumn,
+    gone: FloatColumn,
+    squares: FloatColumn,
+) -> None:
+    """Put `x` (as `clean` writes it) in the place of the oldest sample and into the order of the window; `gone`, `squares`: room."""
     size = window.shape[2]
     place = rows[slot]["head"]
     n = rows[slot]["n"]
-    points = window[slot]
-    places = order[slot]
+    is_line = order.shape[1] > 0
     if n == size:
         n -= 1
-        if places.size:
+        if is_line:
             # Equal values stand by age, and the oldest of all goes: it is the first of its run.
-            at = find_key(points[0], places, size, points[0, place], False)
+            at = find_key(window, order, slot, size, window[slot, 0, place], False)
             for i in range(at, n):
-                places[i] = places[i + 1]
+                order[slot, i] = order[slot, i + 1]
+    if reaches.shape[1]:
+        for column in range(x.size):
+            gone[column] = window[slot, column, place]
+        if rows[slot]["n"] == size:
+            forget_reaches(reaches, window, slot, size, gone, squares)
+        forget_reaches(reaches, window, slot, rows[slot]["n"], x, squares)
+        reaches[slot, place] = NEVER
     for column in range(x.size):
-        points[column, place] = x[column]
-    if places.size:
-        at = find_key(points[0], places, n, x[0], True)
+        window[slot, column, place] = x[column]
+    if is_line:
+        at = find_key(window, order, slot, n, x[0], True)
         for i in range(n, at, -1):
-            places[i] = places[i - 1]
-        places[at] = place
+            order[slot, i] = order[slot, i - 1]
+        order[slot, at] = place
     rows[slot]["head"] = 0 if place + 1 == size else place + 1
     rows[slot]["n"] = n + 1
 
@@ -274,6 +393,8 @@ def score_learn_many(
     rows: StateArray,
     window: FloatColumn,
     order: StateArray,
+    reaches: FloatColumn,
+    scratch: Scratch,
     k: int,
     grace_period: int,
     is_scoring: bool,
@@ -293,27 +414,68 @@ def score_learn_many(
     window : (S, F, W) float64, mutated
     order : (S, W) int32, mutated
         (S, 0) with more than one feature.
+    reaches : (S, W) float64, mutated
+        (S, 0) with one feature.
+    scratch : Scratch
+        Made once, because making it costs as much as a score.
     k : int
         Neighbours.
     """
-    size = window.shape[2]
-    scratch = Scratch(
-        np.empty(size + 1, dtype=np.int64),
-        np.empty((size + 1, k + 1), dtype=np.int64),
-        np.empty((size + 1, k + 1)),
-        np.empty(X.shape[1], dtype=np.int64),
-        np.empty(size),
-        np.empty(k + 1, dtype=np.int64),
-    )
-    x = np.empty(X.shape[1])
+    x, gone = np.empty(X.shape[1]), np.empty(X.shape[1])
+    is_line = order.shape[1] > 0
+    is_open = gate[0] == OPEN
     for i in range(slots.size):
         slot = slots[i]
-        n_present = clean(X[i], x)
+        n_present = clean(X, i, x)
         n = rows[slot]["n"]
         ready[i] = n_present > 0 and n >= max(grace_period, 2)
-        scores[i] = 0.0
+        found = 0.0
         if is_scoring and ready[i]:
-            ring = Ring(window[slot], order[slot], n, rows[slot]["head"])
-            scores[i] = compute_factor(ring, scratch, x, k)
-        if is_learning and n_present > 0 and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
-            learn_vector(rows, window, order, slot, x)
+            found = TIED
+            if is_line and n > k + 1:
+                place = find_key(window, order, slot, n, x[0], False)
+                found = compute_line_factor(
+                    window,
+                    order,
+                    slot,
+                    n,
+                    place,
+                    x[0],
+                    k,
+                    scratch.block,
+                    scratch.block_reaches,
+                    scratch.line_near,
+                    scratch.line_distance,
+                    scratch.other_near,
+                    scratch.other_distance,
+                )
+            if found == TIED:
+                found = compute_factor(Ring(window, order, reaches, slot, n, rows[slot]["head"]), scratch, x, k)
+        scores[i] = found
+        if is_learning and n_present > 0 and (is_open or admits(gate, gate_rows, slot, found)):
+            learn_vector(rows, window, order, reaches, slot, x, gone, scratch.squares)
+
+
+def make_scratch(n_features: int, size: int, k: int) -> Scratch:
+    """Room for the searches of a model, uninitialised.
+
+    Examples
+    --------
+    >>> make_scratch(2, 100, 10).near.shape
+    (101, 11)
+    """
+    return Scratch(
+        known=np.empty(size + 1, dtype=np.int64),
+        near=np.empty((size + 1, k + 1), dtype=np.int64),
+        distance=np.empty((size + 1, k + 1)),
+        columns=np.empty(n_features, dtype=np.int64),
+        squares=np.empty(size),
+        ages=np.empty(k + 1, dtype=np.int64),
+        places=np.empty(size + 1, dtype=np.int64),
+        block=np.empty(6 * k + 8),
+        block_reaches=np.empty(6 * k + 8),
+        line_near=np.empty(k + 1, dtype=np.int64),
+        line_distance=np.empty(k + 1),
+        other_near=np.empty(k + 1, dtype=np.int64),
+        other_distance=np.empty(k + 1),
+    )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
+from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Snapshot
 from models.lof import kernel
 from models.lof.state import ROW
 from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
@@ -45,8 +45,10 @@ class LocalOutlierFactor(MultivariateEstimator):
     not learned and not ready.
 
     The samples are kept, 8 bytes a feature; with one feature also their order, 4 bytes a sample: 12,016 bytes a series with the
-    default parameters.  A score searches the window once for the sample and once for each point near it.  A search of one feature
-    meets the points in the order of their distance and looks at little more than `n_neighbors`; one of more looks at all of them.
+    default parameters.  With more, 8 bytes a sample for how far each one's neighbourhood reaches, which is found again from the
+    window after a restore.  One feature takes about `n_neighbors` ** 2 steps among the points around the sample in the order of
+    their values (where two values or distances are equal, a search for each of them); more take a look at the whole window for
+    the sample, for each neighbour, and for each point whose neighbourhood the last samples have changed.
 
     References
     ----------
@@ -94,6 +96,7 @@ class LocalOutlierFactor(MultivariateEstimator):
         self._size: int = self._parameters["window_size"]
         self._n_neighbors: int = self._parameters["n_neighbors"]
         self._grace_period: int = self._parameters["grace_period"]
+        self._reaches: FloatColumn = np.empty((0, 0))
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {
@@ -104,12 +107,36 @@ class LocalOutlierFactor(MultivariateEstimator):
 
     def _bind(self) -> None:
         self._rows, self._window, self._order = self._state.values()
+        # What can be found again from the window is kept beside the state: it enters no snapshot.
+        reaches = np.full((self._capacity, self._size if self.n_features > 1 else 0), kernel.NEVER)
+        if self._reaches.shape[1] == reaches.shape[1]:
+            reaches[: len(self._reaches)] = self._reaches
+        self._reaches = reaches
+        self._scratch = kernel.make_scratch(self.n_features, self._size, self._n_neighbors)
+
+    @property
+    def slot_nbytes(self) -> int:
+        """Bytes of state per series, with what is kept beside it."""
+        return super().slot_nbytes + (8 * self._size if self.n_features > 1 else 0)
+
+    def reset(self, slots: IntColumn) -> None:
+        """See `Estimator.reset`."""
+        super().reset(slots)
+        self._reaches[slots] = kernel.NEVER
+
+    def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
+        """See `Estimator.restore`."""
+        super().restore(slots, snapshot)
+        if slots.size:
+            self._reaches[slots] = kernel.NEVER
 
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
         kernel.score_learn_many(
             self._rows,
             self._window,
             self._order,
+            self._reaches,
+            self._scratch,
             self._n_neighbors,
             self._grace_period,
             score,

@@ -12,6 +12,7 @@ import math
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel
 from models.moments_kernel import add_sample, are_finite, compute_variance
+from models.power_kernel import square
 from models.state_array import StateArray
 
 
@@ -35,20 +36,20 @@ def remember_error(rows: StateArray, slot: int, squared: float) -> bool:
 
 
 @kernel
-def score_value(rows: StateArray, n_std: float, warmup_period: int, two: float, y: float, predicted: float) -> float:
+def score_value(rows: StateArray, n_std: float, warmup_period: int, y: float, predicted: float) -> float:
     """Score of one value by slot 0; 0.0 in the warm-up, without a forecast, and for a value that is not finite."""
     if rows[0]["n_learned"] < warmup_period or not math.isfinite(y) or math.isnan(predicted):
         return 0.0
-    return score_error(rows, 0, n_std, (predicted - y) ** two)
+    return score_error(rows, 0, n_std, square(predicted - y))
 
 
 @kernel
-def learn_error(rows: StateArray, warmup_period: int, two: float, y: float, predicted: float) -> None:
+def learn_error(rows: StateArray, warmup_period: int, y: float, predicted: float) -> None:
     """Take the error of one finite value into slot 0."""
     n_learned = rows[0]["n_learned"]
     rows[0]["n_learned"] = n_learned + 1
     if n_learned >= warmup_period and not math.isnan(predicted):
-        remember_error(rows, 0, (predicted - y) ** two)
+        remember_error(rows, 0, square(predicted - y))
 
 
 @kernel
@@ -56,7 +57,6 @@ def score_learn_many(
     rows: StateArray,
     n_std: float,
     warmup_period: int,
-    two: float,
     slots: IntColumn,
     values: FloatColumn,
     forecasts: FloatColumn,
@@ -70,8 +70,6 @@ def score_learn_many(
     Parameters
     ----------
     rows : (S,) structured, mutated
-    two : float
-        The exponent 2.0, an argument so that it is not compiled to a product, whose last bit differs from Python's ``** 2``.
     values, forecasts : (B,) float64
         NaN forecast = none.
     scores, expected, scale, ready : (B,), overwritten
@@ -88,7 +86,7 @@ def score_learn_many(
         rows[slot]["n_learned"] = n_learned + 1
         if math.isnan(forecasts[i]) or n_learned < warmup_period:
             continue
-        squared = (forecasts[i] - values[i]) ** two
+        squared = square(forecasts[i] - values[i])
         if n_learned > 0:
             scores[i] = score_error(rows, slot, n_std, squared)
             expected[i] = forecasts[i]

@@ -123,7 +123,7 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         predicted = self._predict(x if y is not None else None)
         if self._score_error is None:
             self.reserve(1)
-            arguments = (self._rows, self._n_std, self._warmup_period, 2.0)
+            arguments = (self._rows, self._n_std, self._warmup_period)
             self._score_error = partial(find_entry(kernel.score_value, *arguments, value, predicted), *arguments)
         return self._score_error(value, predicted)
 
@@ -135,7 +135,7 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         predicted = self._predict(x if y is not None else None)
         if self._learn_error is None:
             self.reserve(1)
-            arguments = (self._rows, self._warmup_period, 2.0)
+            arguments = (self._rows, self._warmup_period)
             self._learn_error = partial(find_entry(kernel.learn_error, *arguments, value, predicted), *arguments)
         self._learn_error(value, predicted)
         if y is None:
@@ -191,7 +191,7 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         forecasts = np.empty(batch.slots.size)
         self._forecaster.forecast_learn(batch, forecasts, ready)
         values = np.ascontiguousarray(self._forecaster.get_target(batch.X))
-        kernel.score_learn_many(self._rows, self._n_std, self._warmup_period, 2.0, batch.slots, values, forecasts, *out, ready)
+        kernel.score_learn_many(self._rows, self._n_std, self._warmup_period, batch.slots, values, forecasts, *out, ready)
 
     def _is_ready(self, slot: int) -> bool:
         learned = int(self._rows[slot]["n_learned"])

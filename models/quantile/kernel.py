@@ -19,94 +19,107 @@ POSITION, DESIRED, COUNT = 5, 10, 15
 MAX_FLOAT = 1.7976931348623157e308
 
 
+# An estimate stands in 16 columns from `first` on.  Kernels take the whole array: a view, even one in a branch never taken, costs
+# two atomic counts of its references for every sample.
+
+
 @kernel
-def sort_heights(row: FloatColumn, n: int) -> None:
-    """Sort the first `n` heights."""
-    for i in range(1, n):
-        x = row[i]
+def sort_heights(rows: FloatColumn, slot: int, first: int) -> None:
+    """Sort the five heights."""
+    for i in range(first + 1, first + 5):
+        x = rows[slot, i]
         j = i - 1
-        while j >= 0 and row[j] > x:
-            row[j + 1] = row[j]
+        while j >= first and rows[slot, j] > x:
+            rows[slot, j + 1] = rows[slot, j]
             j -= 1
-        row[j + 1] = x
+        rows[slot, j + 1] = x
 
 
 @kernel
-def update_quantile(rows: FloatColumn, slot: int, q: float, x: float) -> None:
-    """Take `x` into the estimate of the quantile `q` kept in ``rows[slot]``."""
-    row = rows[slot]
-    n = row[COUNT]
-    row[COUNT] = n + 1.0
-    if n < 5.0:
-        row[int(n)] = x
-        return
-    if n == 5.0:
-        sort_heights(row, 5)
-    cell = 4
-    if x < row[0]:
-        row[0] = x
-        cell = 1
-    elif x >= row[4]:
-        if row[4] < x:
-            row[4] = x
-    else:
-        for i in range(1, 5):
-            if row[i - 1] <= x and x < row[i]:
-                cell = i
-                break
-    for i in range(cell, 5):
-        row[POSITION + i] += 1.0
-    row[DESIRED + 1] += q / 2.0
-    row[DESIRED + 2] += q
-    row[DESIRED + 3] += (1.0 + q) / 2.0
-    row[DESIRED + 4] += 1.0
-    for i in range(1, 4):
-        adjust_marker(row, i)
-
-
-@kernel
-def adjust_marker(row: FloatColumn, i: int) -> None:
+def adjust_marker(rows: FloatColumn, slot: int, first: int, i: int) -> None:
     """Move marker `i` one step towards its desired position, parabolically where that keeps the heights in order."""
-    at = row[POSITION + i]
-    above = row[POSITION + i + 1]
-    below = row[POSITION + i - 1]
-    lag = row[DESIRED + i] - at
+    position = first + POSITION
+    at = rows[slot, position + i]
+    above = rows[slot, position + i + 1]
+    below = rows[slot, position + i - 1]
+    lag = rows[slot, first + DESIRED + i] - at
     if not ((lag >= 1.0 and above - at > 1.0) or (lag <= -1.0 and below - at < -1.0)):
         return
     step = math.copysign(1.0, lag)
-    height = row[i]
-    left = (at - below + step) * (row[i + 1] - height) / (above - at)
-    right = (above - at - step) * (height - row[i - 1]) / (at - below)
+    height = rows[slot, first + i]
+    lower = rows[slot, first + i - 1]
+    higher = rows[slot, first + i + 1]
+    left = (at - below + step) * (higher - height) / (above - at)
+    right = (above - at - step) * (height - lower) / (at - below)
     moved = height + step / (above - below) * (left + right)
-    if row[i - 1] < moved and moved < row[i + 1]:
-        row[i] = moved
+    if lower < moved and moved < higher:
+        rows[slot, first + i] = moved
     else:
         j = i + int(step)
-        row[i] = height + step * (row[j] - height) / (row[POSITION + j] - at)
-    row[POSITION + i] = at + step
+        rows[slot, first + i] = height + step * (rows[slot, first + j] - height) / (rows[slot, position + j] - at)
+    rows[slot, position + i] = at + step
 
 
 @kernel
-def get_quantile(rows: FloatColumn, slot: int, q: float) -> float:
+def update_quantile(rows: FloatColumn, slot: int, first: int, q: float, x: float) -> None:
+    """Take `x` into the estimate of the quantile `q` kept in ``rows[slot, first:]``."""
+    n = rows[slot, first + COUNT]
+    rows[slot, first + COUNT] = n + 1.0
+    if n < 5.0:
+        rows[slot, first + int(n)] = x
+        return
+    if n == 5.0:
+        sort_heights(rows, slot, first)
+    cell = 4
+    if x < rows[slot, first]:
+        rows[slot, first] = x
+        cell = 1
+    elif x >= rows[slot, first + 4]:
+        rows[slot, first + 4] = max(rows[slot, first + 4], x)
+    else:
+        for i in range(1, 5):
+            if rows[slot, first + i - 1] <= x and x < rows[slot, first + i]:
+                cell = i
+                break
+    position = first + POSITION
+    for i in range(cell, 5):
+        rows[slot, position + i] += 1.0
+    desired = first + DESIRED
+    rows[slot, desired + 1] += q / 2.0
+    rows[slot, desired + 2] += q
+    rows[slot, desired + 3] += (1.0 + q) / 2.0
+    rows[slot, desired + 4] += 1.0
+    for i in range(1, 4):
+        adjust_marker(rows, slot, first, i)
+
+
+@kernel
+def get_quantile(rows: FloatColumn, slot: int, first: int, q: float) -> float:
     """The estimate; 0.0 before the first sample."""
-    n = int(rows[slot, COUNT])
+    n = int(rows[slot, first + COUNT])
     if n > 5:
-        return float(rows[slot, 2])
-    if n == 0:
-        return 0.0
-    few = rows[slot].copy()
-    sort_heights(few, n)
-    return float(few[int(min(n - 1.0, n * q))])
+        return float(rows[slot, first + 2])
+    wanted = int(min(n - 1.0, n * q))
+    for i in range(n):
+        x = rows[slot, first + i]
+        n_less = 0
+        n_equal = 0
+        for j in range(n):
+            n_less += rows[slot, first + j] < x
+            n_equal += rows[slot, first + j] == x
+        if n_less <= wanted and wanted < n_less + n_equal:
+            return float(x)
+    return 0.0
 
 
 @kernel
-def find_left(window: FloatColumn, n: int, x: float) -> int:
-    """First place in the sorted ``window[:n]`` that holds no less than `x`."""
+def find_left(ordered: FloatColumn, slot: int, n: int, x: float) -> int:
+    """First place in the sorted ``ordered[slot, :n]`` that holds no less than `x`."""
     low = 0
     high = n
     while low < high:
         middle = (low + high) // 2
-        if window[middle] < x:
+        if ordered[slot, middle] < x:
             low = middle + 1
         else:
             high = middle
@@ -127,18 +140,17 @@ def push_sorted(recent: FloatColumn, ordered: FloatColumn, counts: IntColumn, sl
     window_size = recent.shape[1]
     n = counts[slot, 0]
     head = counts[slot, 1]
-    sorted_window = ordered[slot]
     if n == window_size:
-        gone = find_left(sorted_window, n, recent[slot, head])
+        gone = find_left(ordered, slot, n, recent[slot, head])
         for i in range(gone, n - 1):
-            sorted_window[i] = sorted_window[i + 1]
+            ordered[slot, i] = ordered[slot, i + 1]
         n -= 1
     recent[slot, head] = x
     counts[slot, 1] = 0 if head + 1 == window_size else head + 1
-    place = find_left(sorted_window, n, x)
+    place = find_left(ordered, slot, n, x)
     for i in range(n, place, -1):
-        sorted_window[i] = sorted_window[i - 1]
-    sorted_window[place] = x
+        ordered[slot, i] = ordered[slot, i - 1]
+    ordered[slot, place] = x
     counts[slot, 0] = n + 1
 
 
@@ -201,9 +213,9 @@ def score_learn_many(
                 center = get_sorted_quantile(ordered, counts, slot, 0.5)
                 high = get_sorted_quantile(ordered, counts, slot, q)
             else:
-                low = get_quantile(lower, slot, 1.0 - q)
-                center = get_quantile(middle, slot, 0.5)
-                high = get_quantile(upper, slot, q)
+                low = get_quantile(lower, slot, 0, 1.0 - q)
+                center = get_quantile(middle, slot, 0, 0.5)
+                high = get_quantile(upper, slot, 0, q)
             expected[i] = center
             scale[i] = (high - low) / 2.0
             scores[i] = min(abs(y - center) / (scale[i] + 1e-10), MAX_FLOAT)
@@ -213,6 +225,6 @@ def score_learn_many(
                 push_sorted(recent, ordered, counts, slot, y)
             else:
                 counts[slot, 0] += 1
-                update_quantile(lower, slot, 1.0 - q, y)
-                update_quantile(middle, slot, 0.5, y)
-                update_quantile(upper, slot, q, y)
+                update_quantile(lower, slot, 0, 1.0 - q, y)
+                update_quantile(middle, slot, 0, 0.5, y)
+                update_quantile(upper, slot, 0, q, y)

@@ -132,7 +132,7 @@ class QuantileScorer(UnivariateEstimator):
             )
         else:
             levels = (1.0 - self._q, 0.5, self._q)
-            low, middle, high = (kernel.get_quantile(rows, slot, q) for rows, q in zip(self._estimates, levels, strict=True))
+            low, middle, high = (kernel.get_quantile(rows, slot, 0, q) for rows, q in zip(self._estimates, levels, strict=True))
         return low, middle, high
 
     def _is_ready(self, slot: int) -> bool:

@@ -8,6 +8,7 @@ from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
 from models.jit import kernel
 from models.moments_kernel import add_sample, are_finite, compute_variance
+from models.power_kernel import take_root
 from models.quantile.kernel import get_quantile, update_quantile
 from models.sad.state import ESTIMATE, MEAN, SUM_SQ, N
 
@@ -18,47 +19,48 @@ MAX_FLOAT = 1.7976931348623157e308
 def get_center(rows: FloatColumn, slot: int) -> float:
     """What is subtracted: the running median when one is kept, else the mean."""
     if rows.shape[1] > ESTIMATE:
-        return get_quantile(rows[:, ESTIMATE:], slot, 0.5)
+        return get_quantile(rows, slot, ESTIMATE, 0.5)
     return float(rows[slot, MEAN])
 
 
 @kernel
-def compute_sigma(rows: FloatColumn, slot: int, half: float) -> float:
-    """Standard deviation of `slot`.  The exponent is an argument so that it is not compiled to a square root."""
-    return float(compute_variance(rows[slot, N], rows[slot, SUM_SQ]) ** half)
+def compute_sigma(rows: FloatColumn, slot: int) -> float:
+    """Standard deviation of `slot`."""
+    return take_root(compute_variance(rows[slot, N], rows[slot, SUM_SQ]))
 
 
 @kernel
-def score_value(rows: FloatColumn, grace_period: int, half: float, y: float) -> float:
+def score_value(rows: FloatColumn, grace_period: int, y: float) -> float:
     """Score of one value by slot 0; 0.0 in the grace period and for a value that is not finite."""
     if rows[0, N] < grace_period or not math.isfinite(y):
         return 0.0
-    return min(abs((y - get_center(rows, 0)) / (compute_sigma(rows, 0, half) + 1e-10)), MAX_FLOAT)
+    return min(abs((y - get_center(rows, 0)) / (compute_sigma(rows, 0) + 1e-10)), MAX_FLOAT)
 
 
 @kernel
-def learn(rows: FloatColumn, slot: int, y: float) -> bool:
-    """Learn one finite value; False = refused, because a moment would overflow."""
+def learn_moments(rows: FloatColumn, slot: int, y: float) -> bool:
+    """Learn one finite value but for the median; False = refused, because a moment would overflow."""
     n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
     if not are_finite(mean, sum_sq):
         return False
     rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ] = n, mean, sum_sq
-    if rows.shape[1] > ESTIMATE:
-        update_quantile(rows[:, ESTIMATE:], slot, 0.5, y)
     return True
 
 
 @kernel
 def learn_value(rows: FloatColumn, y: float) -> bool:
     """Learn one value in slot 0; one that is not finite is left out."""
-    return math.isfinite(y) and learn(rows, 0, y)
+    if not math.isfinite(y) or not learn_moments(rows, 0, y):
+        return False
+    if rows.shape[1] > ESTIMATE:
+        update_quantile(rows, 0, ESTIMATE, 0.5, y)
+    return True
 
 
 @kernel
 def score_learn_many(
     rows: FloatColumn,
     grace_period: int,
-    half: float,
     gate: FloatColumn,
     gate_rows: FloatColumn,
     slots: IntColumn,
@@ -70,22 +72,26 @@ def score_learn_many(
 ) -> None:
     """Prequential pass over a batch; see `models.base.Estimator.score_learn_many`.  `rows` is mutated."""
     has_median = rows.shape[1] > ESTIMATE
+    is_open = gate[0] == OPEN
     least = max(grace_period, 1)
     for i in range(slots.size):
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
-        if is_finite and rows[slot, N] >= least:
+        is_ready = is_finite and rows[slot, N] >= least
+        found = 0.0
+        if is_ready:
             center = get_center(rows, slot) if has_median else rows[slot, MEAN]
-            sigma = compute_sigma(rows, slot, half)
-            scores[i] = min(abs((y - center) / (sigma + 1e-10)), MAX_FLOAT)
+            sigma = compute_sigma(rows, slot)
+            found = min(abs((y - center) / (sigma + 1e-10)), MAX_FLOAT)
             expected[i] = center
             scale[i] = sigma
-            ready[i] = True
         else:
-            scores[i] = 0.0
             expected[i] = math.nan
             scale[i] = math.nan
-            ready[i] = False
-        if is_finite and (gate[0] == OPEN or admits(gate, gate_rows, slot, scores[i])):
-            learn(rows, slot, y)
+        scores[i] = found
+        ready[i] = is_ready
+        if is_finite and (is_open or admits(gate, gate_rows, slot, found)):
+            is_learned = learn_moments(rows, slot, y)
+            if is_learned and has_median:
+                update_quantile(rows, slot, ESTIMATE, 0.5, y)

@@ -105,7 +105,7 @@ class SNARIMAX(Forecaster, UnivariateEstimator):
         chosen = self._parameters
         self._orders = np.array([chosen[key] for key in ("p", "q", "m", "sp", "sq")], dtype=np.int64)
         self._shifts, self._factors = compose_differences(chosen["d"], chosen["sd"], chosen["m"])
-        self._knobs = np.array([chosen["learning_rate"], chosen["intercept_lr"], chosen["clip_gradient"], 0.5])
+        self._knobs = np.array([chosen["learning_rate"], chosen["intercept_lr"], chosen["clip_gradient"]])
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         p, q, m, sp, sq = self._orders.tolist()
@@ -144,14 +144,13 @@ class SNARIMAX(Forecaster, UnivariateEstimator):
         path = np.empty(horizon)
         kernel.forecast_path(
             self._rows[slot : slot + 1].copy(),
-            self._values[slot].copy(),
-            self._lags[slot].copy(),
-            self._errors[slot].copy(),
-            self._terms[slot],
+            self._values[slot : slot + 1].copy(),
+            self._lags[slot : slot + 1].copy(),
+            self._errors[slot : slot + 1].copy(),
+            self._terms[slot : slot + 1],
             self._orders,
             self._shifts,
             self._factors,
-            self._knobs,
             path,
         )
         return path.tolist()
