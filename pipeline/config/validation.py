@@ -38,6 +38,8 @@ _CODE_BY_TYPE = {
 }
 """Every other type of error is a wrong type of value."""
 
+_MAX_ROUNDS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class _Error:
@@ -189,6 +191,14 @@ class Kept:
         return any(path[: len(one)] == one or one[: len(path)] == path for path in self.pruned for one in mine)
 
 
+_PLACEHOLDERS: dict[str, Any] = {
+    "version": 1,
+    "topics": [{"name": "placeholder", "kind": "metrics", "format": "metric_json"}],
+    "detectors": [{"name": "placeholder"}],
+}
+"""Stand in for keys that must be there, so that one that is missing or wrong does not keep the rules from the rest."""
+
+
 class _Dropped:
     """Stands in a list for an entry that was left out, so that the others keep their index."""
 
@@ -215,13 +225,17 @@ def keep_valid(data: Any, bad: Sequence[KeyPath]) -> Kept:
     data = copy.deepcopy(data)
     for path in bad:
         _prune(data, path, kept)
-    for _ in range(4):
+    for _ in range(_MAX_ROUNDS):
         compact = _compact(data, (), kept.indexes)
         try:
             kept.config = Config.model_validate(compact)
         except ValidationError as error:
             located = [_to_error(details, compact) for details in error.errors(include_url=False, include_context=False)]
             for one in located:
+                if one.type == "missing" and len(one.path) == 1:
+                    data[one.path[0]] = copy.deepcopy(_PLACEHOLDERS[str(one.path[0])])
+                    kept.pruned.append(one.path)
+                    continue
                 _prune(data, kept.to_file(one.path[:-1] if one.type == "missing" else one.path), kept)
         else:
             return kept
