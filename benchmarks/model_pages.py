@@ -2,7 +2,7 @@
 
 Run from the repository's root::
 
-    python -m benchmarks.models --json results.json
+    streamwarden bench models --json results.json
     python -m benchmarks.model_pages --numbers results.json
 
 Without ``--numbers`` the costs already in the page's table are kept.
@@ -168,7 +168,7 @@ def make_differences() -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Write the page and the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_pages", description="Write docs/models.md and its figures.")
-    parser.add_argument("--numbers", metavar="FILE", help="results of python -m benchmarks.models --json FILE")
+    parser.add_argument("--numbers", metavar="FILE", help="results of streamwarden bench models --json FILE")
     chosen = parser.parse_args(arguments)
     if chosen.numbers:
         write_numbers(chosen.numbers)

@@ -2,10 +2,11 @@
 
 Run from the repository's root::
 
-    python -m benchmarks.models                       # the table
-    python -m benchmarks.models --json results.json   # every repeat, the machine and the versions as well
-    python -m benchmarks.models --only loda --secs 1
+    streamwarden bench models                         # the table; python -m benchmarks.models is the same
+    streamwarden bench models --json results.json     # every repeat, the machine and the versions as well
+    streamwarden bench models --only loda --secs 1
 
+Times are CPU time of the thread, so that other work on the machine counts for less; it still shares caches and memory.
 What is not measured: decoding, slot look-up, thresholds (see the pipeline benchmarks), and detection quality.
 """
 
@@ -121,13 +122,19 @@ def make_table(results: list[dict[str, Any]], compilation: dict[str, dict[str, f
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(prog="streamwarden bench models", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", nargs="*", metavar="ID", help="cases to run; all when left out")
     parser.add_argument("--secs", type=float, default=0.2, help="least seconds a cell is repeated")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--memory-gb", type=float, default=1.0, help="cells whose state needs more are left out, and say so")
     parser.add_argument("--no-compile", action="store_true", help="leave the compile times out")
-    parser.add_argument("--json", metavar="FILE", help="write every repeat there ('-' = standard output, instead of the table)")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        nargs="?",
+        const="-",
+        help="every repeat as one JSON object, in FILE beside the table, or on standard output instead of it",
+    )
     chosen = parser.parse_args(arguments)
     cases = [case for case in CASES if not chosen.only or case.id in chosen.only]
     if not cases:

@@ -1,6 +1,6 @@
 """Does one tail probability mean the same on every series: alarms on what is normal, catches of what is injected.
 
-    python -m benchmarks.quality.calibration [--json] [--trials 60]
+    streamwarden bench calibration [--json] [--trials 60]
 
 *Normal*: share of unlabelled samples of the labelled sets whose tail probability is below each level (the labels are not complete
 and odd samples cluster, so this exceeds the level; the starting values of the tail were fitted on these very sets), and of
@@ -74,7 +74,7 @@ def inject(series: FloatColumn, injection: str, at: int) -> FloatColumn:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="streamwarden bench calibration", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     parser.add_argument("--trials", type=int, default=60, help="series of each kind")
     given = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """Macro average precision of the default detector beside river's, a null and a random scorer.
 
-    python -m benchmarks.quality.point_scores [--json] [--only mscloud] [--scorers default,random]
+    streamwarden bench quality [--json] [--only mscloud] [--scorers default,random]
 
 The protocol is written in `benchmarks.quality.labelled_sets`.  The structure of the default detector and its constants were
 chosen with these labels visible (research notes beside the repository), so its figures are mildly in-sample; river's models
@@ -58,7 +58,7 @@ def measure(sets: list[str], scorers: list[str], console: Console) -> list[dict[
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; 2 = the data is not there."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="streamwarden bench quality", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of a table")
     parser.add_argument("--only", choices=LABELLED_SETS, action="append", help="only this set; may be repeated")
     parser.add_argument("--scorers", default=",".join(SCORERS), help="comma-separated names")

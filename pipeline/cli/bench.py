@@ -1,0 +1,66 @@
+"""``streamwarden bench``: the benchmarks of the repository, one command each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pipeline.errors import ConfigError
+
+__all__ = ["BENCHMARKS", "register", "run_benchmark"]
+
+BENCHMARKS: dict[str, tuple[str, str]] = {
+    "models": ("benchmarks.models", "Nanoseconds a sample of every model beside river, compile times, bytes a series."),
+    "quality": (
+        "benchmarks.quality.point_scores",
+        "What the default detector finds on labelled series, beside river and floors.",
+    ),
+    "calibration": ("benchmarks.quality.calibration", "Whether a tail probability of the default detector means what it says."),
+}
+"""Module and sentence by name.  A module has ``main(arguments) -> exit code or None``, which parses its own options."""
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(no_args_is_help=True, help="Benchmarks; each has options of its own, see its --help.")
+    for name, (module, sentence) in BENCHMARKS.items():
+        group.command(
+            name,
+            help=sentence,
+            add_help_option=False,
+            context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        )(_make_command(module))
+    app.add_typer(group, name="bench")
+
+
+def _make_command(module: str) -> Callable[[typer.Context], None]:
+    def command(context: typer.Context) -> None:
+        raise typer.Exit(run_benchmark(module, context.args))
+
+    return command
+
+
+def run_benchmark(module: str, arguments: list[str]) -> int:
+    """Run one benchmark; its exit code.
+
+    Raises
+    ------
+    ConfigError
+        The benchmarks are not there: they are part of the repository, not of the installed package.
+    """
+    if not (_ROOT / "benchmarks").is_dir():
+        raise ConfigError(
+            f"the benchmarks are not at {_ROOT / 'benchmarks'}: expected a clone of the repository, found an installed package; "
+            "clone it, install it with `pip install -e .`, and run this there"
+        )
+    if str(_ROOT) not in sys.path:
+        sys.path.insert(0, str(_ROOT))
+    found: Any = import_module(module)
+    return int(found.main(arguments) or 0)
