@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.codecs.key_slices import take_keys
 from pipeline.codecs.record import RecordBatch
 from pipeline.errors import RecordError
 
@@ -64,6 +65,17 @@ class Points:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def select(self, index: npt.NDArray[np.int64]) -> Points:
+        """The points at `index`, in that order; bad and empty records stay what they are."""
+        return replace(
+            self,
+            row=self.row[index],
+            position=self.position[index],
+            event_time_ns=self.event_time_ns[index],
+            value=self.value[index],
+            keys=take_keys(self.keys, index),
+        )
+
 
 @dataclass(slots=True)
 class LogLines:
@@ -95,6 +107,18 @@ class LogLines:
 
     def __len__(self) -> int:
         return len(self.message)
+
+    def select(self, index: npt.NDArray[np.int64]) -> LogLines:
+        """The lines at `index`, in that order; bad and empty records stay what they are."""
+        chosen = index.tolist()
+        return replace(
+            self,
+            row=self.row[index],
+            event_time_ns=self.event_time_ns[index],
+            message=[self.message[i] for i in chosen],
+            level=[self.level[i] for i in chosen],
+            labels=[self.labels[i] for i in chosen],
+        )
 
 
 class Codec(Protocol):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.codecs.base import SeriesKey
-
-__all__ = ["KeySlices", "view_words"]
+__all__ = ["KeySlices", "take_keys", "view_words"]
 
 _NO_LABELS = b"{}"
 
@@ -29,7 +27,7 @@ def view_words(data: bytes) -> npt.NDArray[np.uint64]:
     return np.ndarray(shape=(len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
 
 
-class KeySlices(Sequence[SeriesKey]):
+class KeySlices(Sequence[Hashable]):
     """Keys of name and labels, each ``raw name + raw labels``, or ``raw name + {}`` where there are no labels.
 
     Parameters
@@ -67,7 +65,7 @@ class KeySlices(Sequence[SeriesKey]):
         return KeySlices(self.buffer, self.spans.take(index, axis=1), self.hashes[index])
 
     @overload
-    def __getitem__(self, at: int) -> SeriesKey: ...
+    def __getitem__(self, at: int) -> Hashable: ...
     @overload
     def __getitem__(self, at: slice) -> KeySlices: ...
     def __getitem__(self, at: int | slice) -> Any:
@@ -77,3 +75,14 @@ class KeySlices(Sequence[SeriesKey]):
         name_start, name_length, labels_start, labels_length = self.spans[:, at].tolist()
         name = self.buffer[name_start : name_start + name_length]
         return name + (_NO_LABELS if labels_length < 0 else self.buffer[labels_start : labels_start + labels_length])
+
+
+def take_keys(keys: Sequence[Hashable], index: npt.NDArray[np.int64]) -> Sequence[Hashable]:
+    """The keys at `index`, in that order.
+
+    Examples
+    --------
+    >>> take_keys(["a", "b", "c"], np.array([2, 0]))
+    ['c', 'a']
+    """
+    return keys.take(index) if isinstance(keys, KeySlices) else [keys[i] for i in index.tolist()]

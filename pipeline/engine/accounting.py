@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,29 @@ class Accounting:
             "reasons": reasons,
             "anomalous": dict(self.anomalous),
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Accounting:
+        """Inverse of `to_dict`.
+
+        Examples
+        --------
+        >>> accounting = Accounting()
+        >>> accounting.add_reason("filtered", "no_detector", 2)
+        >>> Accounting.from_dict(accounting.to_dict()).reasons
+        Counter({('filtered', 'no_detector'): 2})
+        """
+        accounting = cls()
+        accounting.consumed, accounting.replayed = int(data["consumed"]), int(data["replayed"])
+        for mine, theirs in (
+            (accounting.records, data["records"]),
+            (accounting.samples, data["samples"]),
+            (accounting.anomalous, data["anomalous"]),
+        ):
+            mine.update(theirs)
+        for outcome, counts in data["reasons"].items():
+            accounting.reasons.update({(outcome, reason): n for reason, n in counts.items()})
+        return accounting
 
 
 def _add_codes(counts: dict[str, int], codes: _Codes) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from models import registry
 from models.base import IntColumn, Scores
+from models.errors import SnapshotError
 from models.state_array import Row
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.episode import EpisodeEvents, Episodes
 from pipeline.engine.threshold import Judgement, Threshold
 from pipeline.engine.threshold_kernel import UNKNOWN
+from pipeline.errors import StateError
 from pipeline.samples.batch import SampleBatch
 
 __all__ = ["NO_ROW", "Detector", "Findings"]
@@ -101,6 +105,11 @@ class Detector:
         """Its row for a slot of the lane; `NO_ROW` = not one of its series."""
         return int(self._row_of[slot])
 
+    def has_rows(self, slots: IntColumn) -> npt.NDArray[np.bool_]:
+        """Which of `slots` hold series of its own: (N,) bool."""
+        has_row: npt.NDArray[np.bool_] = self._row_of[slots] != NO_ROW
+        return has_row
+
     def reserve_slots(self, n_slots: int) -> None:
         """Make slots ``0 .. n_slots-1`` of the lane known; those that are new belong to no series of its own."""
         if n_slots > self._row_of.size:
@@ -139,6 +148,47 @@ class Detector:
         facts = self.episodes.get(row)
         return facts if facts["is_open"] else None
 
+    def snapshot(self, start: int, stop: int) -> dict[str, Any]:
+        """What it knows of the series in slots from `start` up to `stop`: a dict of arrays and plain values, all copies."""
+        slots = np.flatnonzero(self._row_of[start:stop] != NO_ROW) + start
+        rows = self._row_of[slots]
+        return {
+            "slots": slots,
+            "estimator": self.estimator.snapshot(rows),
+            "threshold": self.threshold.snapshot(rows),
+            "episodes": self.episodes.snapshot(rows),
+            "is_ready": self._is_ready[rows],
+        }
+
+    def fits(self, snapshot: Mapping[str, Any]) -> bool:
+        """Whether a snapshot is of a detector with the same model and parameters."""
+        estimator = snapshot["estimator"]
+        return bool(estimator["model"] == self.estimator.name) and _to_json(estimator["parameters"]) == _to_json(
+            self.estimator.parameters
+        )
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take on the series of a snapshot that `fits`; their slots are reserved and not its own yet.
+
+        Raises
+        ------
+        StateError
+            The snapshot is damaged or of another release.
+        """
+        slots = snapshot["slots"]
+        rows = np.arange(self._n_rows, self._n_rows + slots.size)
+        self._n_rows += slots.size
+        self._reserve(self._n_rows)
+        try:
+            # Plain values may have been through JSON, which knows no tuples.
+            self.estimator.restore(rows, {**snapshot["estimator"], "parameters": dict(self.estimator.parameters)})
+        except SnapshotError as error:
+            raise StateError(f"detector {self.settings.name}: {error}", code="MODEL_SNAPSHOT") from error
+        self.threshold.restore(rows, snapshot["threshold"])
+        self.episodes.restore(rows, snapshot["episodes"])
+        self._is_ready[rows] = snapshot["is_ready"]
+        self._row_of[slots] = rows
+
     def _reserve(self, n_rows: int) -> None:
         self.estimator.reserve(n_rows)
         self.threshold.reserve(n_rows)
@@ -173,3 +223,7 @@ class Detector:
         # The last sample of a series in the batch is written last.
         self._is_ready[rows] = judgement.verdict != UNKNOWN
         return Findings(samples, given, scores, judgement, events)
+
+
+def _to_json(parameters: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(dict(parameters), option=orjson.OPT_SORT_KEYS)

@@ -13,6 +13,7 @@ from pipeline.clock import NS_PER_SEC
 from pipeline.config.schema import EpisodeSettings
 from pipeline.engine import episode_kernel as kernel
 from pipeline.engine.anomaly import AnomalyPhase
+from pipeline.engine.state_rows import check_rows
 
 __all__ = ["EPISODE_ROW", "PHASES", "EpisodeEvents", "Episodes"]
 
@@ -118,10 +119,19 @@ class Episodes:
         """Episodes open now."""
         return int(np.count_nonzero(self._rows["is_open"][: self._n_slots]))
 
-    @property
-    def rows(self) -> StateArray:
-        """The reserved rows: (S,) EPISODE_ROW, a view."""
-        return self._rows[: self._n_slots]
+    def snapshot(self, slots: IntColumn) -> StateArray:
+        """The rows of `slots`: (N,) EPISODE_ROW, a copy."""
+        return self._rows[slots]
+
+    def restore(self, slots: IntColumn, rows: StateArray) -> None:
+        """Put rows of a snapshot into `slots`, which are reserved.
+
+        Raises
+        ------
+        StateError
+            They are not such rows (``EPISODE_ROW``); nothing is changed.
+        """
+        self._rows[slots] = check_rows(rows, EPISODE_ROW, slots.size, code="EPISODE_ROW")
 
     def follow(
         self,

@@ -13,6 +13,7 @@ __all__ = [
     "explain_absence",
     "explain_eviction",
     "explain_point",
+    "explain_rate",
     "explain_template",
     "format_duration",
     "format_number",
@@ -166,6 +167,19 @@ def explain_absence(phase: AnomalyPhase, series: LabelSet, silence_ns: int, inte
     return f"{series} has been silent for {format_duration(silence_ns)}; {usual}.{last}"
 
 
+def explain_rate(text: str, n_lines: int, example: str) -> str:
+    """What stands behind the rate of a log template, after the sentences about its value.
+
+    Examples
+    --------
+    >>> explain_rate("It is high.", 42, "disk sda failed")
+    'It is high. 42 lines in the window, the first of them: "disk sda failed".'
+    """
+    if not n_lines:
+        return f"{text} No line in the window."
+    return f'{text} {n_lines:,} line{"" if n_lines == 1 else "s"} in the window, the first of them: "{_shorten(example)}".'
+
+
 def explain_template(phase: AnomalyPhase, series: LabelSet, template: str) -> str:
     """Sentence about a log line of a kind never seen.
 
@@ -174,7 +188,11 @@ def explain_template(phase: AnomalyPhase, series: LabelSet, template: str) -> st
     >>> explain_template("opened", LabelSet({"__name__": "log_template_rate", "service": "api"}), "disk <*> failed")
     'A log line of a kind not seen before: "disk <*> failed", in log_template_rate{service="api"}.'
     """
-    shown = template if len(template) <= _MAX_QUOTE_CHARACTERS else template[: _MAX_QUOTE_CHARACTERS - 1] + "…"
+    shown = _shorten(template)
     if phase == "cleared":
         return f'The log line "{shown}" in {series} is known from now on: it is news once, its rate is watched like any other.'
     return f'A log line of a kind not seen before: "{shown}", in {series}.'
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_QUOTE_CHARACTERS else text[: _MAX_QUOTE_CHARACTERS - 1] + "…"

@@ -6,6 +6,8 @@ time happens at the record that moves it, so the outcome is the same however the
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,19 +15,20 @@ import numpy as np
 from models.base import IntColumn
 from pipeline.clock import NS_PER_SEC
 from pipeline.codecs.base import BadRecord, LogLines, Points
-from pipeline.codecs.key_slices import KeySlices
 from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.registry import codec
 from pipeline.config.schema import Config, SourceTopic
-from pipeline.engine.accounting import DEAD_LETTERED, Accounting
+from pipeline.engine.accounting import DEAD_LETTERED, FILTERED, LATE, Accounting
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
-from pipeline.engine.explanation import format_duration
+from pipeline.engine.explanation import explain_rate, format_duration
 from pipeline.engine.outcome import RecordOutcomes
-from pipeline.engine.report import Reporter
-from pipeline.engine.series_flow import SeriesFlow
-from pipeline.errors import RecordError, SampleError, StateError
+from pipeline.engine.report import Place, Reporter
+from pipeline.engine.series_flow import RankedAnomaly, SeriesFlow
+from pipeline.errors import RecordError, SampleError
 from pipeline.failpoint import reach
+from pipeline.logs.mined_lines import CEILING_REASON, MinedLines, NewTemplate
+from pipeline.logs.miner import LogMiner
 from pipeline.samples.batch import SampleBatch
 
 __all__ = ["Coverage", "Lane", "LaneOutput"]
@@ -103,6 +106,7 @@ class Lane:
         self.next_offset = 0
         self._future_ns = min(round(source.future_secs * NS_PER_SEC), _LATEST_MS * _NS_PER_MS)
         self._codec = codec(source)
+        self._miner = LogMiner(config.logs, source)
         self._flow = SeriesFlow(config, source, Reporter(source.name, partition, config_hash))
 
     @property
@@ -138,10 +142,16 @@ class Lane:
         n_replayed = int(np.searchsorted(batch.offset, emit_from_offset))
         decoded = self._codec.decode(batch)
         reach("decoded", batch.values)
-        if isinstance(decoded, LogLines):
-            raise StateError(f"topic {batch.topic}: a codec of metrics gave log lines", code="CODEC")
         outcomes = RecordOutcomes(batch, decoded.bad, decoded.n_empty)
-        anomalies = self._take_points(batch, decoded, n_replayed, outcomes)
+        if isinstance(decoded, LogLines):
+            anomalies = self._take_lines(batch, decoded, n_replayed, outcomes)
+        else:
+            kept = self._refuse_future(batch, decoded.row, decoded.event_time_ns, outcomes)
+            if kept is not None:
+                n_refused = np.count_nonzero(decoded.row >= n_replayed) - np.count_nonzero(decoded.row[kept] >= n_replayed)
+                self.accounting.add_samples(np.full(n_refused, DEAD_LETTERED, dtype=np.int8))
+                decoded = decoded.select(kept)
+            anomalies = self._take_points(batch, decoded, n_replayed, outcomes)
         reach("scored", batch.values)
         return LaneOutput(anomalies, outcomes.settle(self.accounting, n_replayed=n_replayed))
 
@@ -168,25 +178,56 @@ class Lane:
         return LaneOutput([], outcomes.settle(self.accounting, n_replayed=n_replayed))
 
     def _take_points(self, batch: RecordBatch, points: Points, n_replayed: int, outcomes: RecordOutcomes) -> list[Anomaly]:
-        kept = self._refuse_future(batch, points.row, points.event_time_ns, outcomes)
-        keys, row, position, event_time_ns, value = points.keys, points.row, points.position, points.event_time_ns, points.value
-        if kept is not None:
-            n_refused = int(np.count_nonzero(row >= n_replayed) - np.count_nonzero(row[kept] >= n_replayed))
-            self.accounting.add_samples(np.full(n_refused, DEAD_LETTERED, dtype=np.int8))
-            keys = keys.take(kept) if isinstance(keys, KeySlices) else [keys[i] for i in kept.tolist()]
-            row, position, event_time_ns, value = row[kept], position[kept], event_time_ns[kept], value[kept]
-        samples = SampleBatch(self._flow.index.find_slots(keys), event_time_ns, value, batch.offset[row], position, row)
-        cut = int(np.searchsorted(row, n_replayed))
+        samples = self._to_samples(batch, points)
+        cut = int(np.searchsorted(points.row, n_replayed))
         anomalies: list[Anomaly] = []
-        for start, stop, accounting in ((0, cut, None), (cut, len(keys), self.accounting)):
+        for start, stop, accounting in ((0, cut, None), (cut, len(points), self.accounting)):
             if start == stop:
                 continue
-            taken = self._flow.take(samples, keys, points.labels_of, start, stop, accounting)
-            outcomes.improve(row[start:stop], taken.outcome)
+            taken = self._flow.take(samples, points.keys, points.labels_of, start, stop, accounting)
+            outcomes.improve(points.row[start:stop], taken.outcome)
             for i, error in taken.errors:
-                outcomes.fail(int(row[i]), error)
+                outcomes.fail(int(points.row[i]), error)
             anomalies += [ranked.anomaly for ranked in taken.anomalies]
         return anomalies
+
+    def _take_lines(self, batch: RecordBatch, lines: LogLines, n_replayed: int, outcomes: RecordOutcomes) -> list[Anomaly]:
+        kept = self._refuse_future(batch, lines.row, lines.event_time_ns, outcomes)
+        if kept is not None:
+            lines = lines.select(kept)
+        mined = self._miner.take(batch, lines)
+        outcomes.improve(lines.row, mined.outcome)
+        told = mined.outcome[lines.row >= n_replayed]
+        self.accounting.add_reason("late", "late", int(np.count_nonzero(told == LATE)))
+        self.accounting.add_reason("filtered", CEILING_REASON, int(np.count_nonzero(told == FILTERED)))
+        points, samples = mined.points, self._to_samples(batch, mined.points)
+        news_by_row: dict[int, list[NewTemplate]] = {}
+        for news in mined.new_templates:
+            news_by_row.setdefault(news.row, []).append(news)
+        ranked: list[RankedAnomaly] = []
+        start = 0
+        # What is new is taken in between the samples before its record and those from it on.
+        for row in sorted({*news_by_row, n_replayed, len(batch)}):
+            stop = int(np.searchsorted(points.row, row))
+            if start < stop:
+                accounting = self.accounting if points.row[start] >= n_replayed else None
+                ranked += self._flow.take(samples, points.keys, points.labels_of, start, stop, accounting).anomalies
+            start = stop
+            for position, news in enumerate(news_by_row.get(row, [])):
+                place = Place(int(batch.offset[row]), position, news.event_time_ns)
+                ranked += self._flow.announce(news, place, is_told=row >= n_replayed)
+        ranked.sort(key=lambda one: one[:3])
+        return _tell_examples([one.anomaly for one in ranked], samples, mined)
+
+    def _to_samples(self, batch: RecordBatch, points: Points) -> SampleBatch:
+        return SampleBatch(
+            self._flow.index.find_slots(points.keys),
+            points.event_time_ns,
+            points.value,
+            batch.offset[points.row],
+            points.position,
+            points.row,
+        )
 
     def _refuse_future(
         self, batch: RecordBatch, row: IntColumn, event_time_ns: IntColumn, outcomes: RecordOutcomes
@@ -209,3 +250,19 @@ class Lane:
                 ),
             )
         return np.flatnonzero(~is_future)
+
+
+def _tell_examples(anomalies: list[Anomaly], samples: SampleBatch, mined: MinedLines) -> list[Anomaly]:
+    """Put into anomalies of rates the lines that stand behind them."""
+    if not anomalies:
+        return []
+    facts_by_place = dict(zip(zip(samples.offset.tolist(), samples.position.tolist(), strict=True), mined.facts, strict=True))
+    told = []
+    for anomaly in anomalies:
+        facts = facts_by_place.get((anomaly.offset, anomaly.position))
+        # One without a value ends because its series is forgotten: the sample at its place is another's.
+        if facts is not None and anomaly.kind == "point" and not math.isnan(anomaly.value):
+            text = explain_rate(anomaly.explanation, facts.n_lines, facts.example)
+            anomaly = replace(anomaly, explanation=text, example=facts.example)
+        told.append(anomaly)
+    return told

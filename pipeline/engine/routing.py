@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +84,49 @@ class Detectors:
         """Hash of every model with its parameters: 16 hex digits, the same in every process."""
         models = [[one.settings.name, one.estimator.name, dict(one.estimator.parameters)] for one in self._detectors]
         return hashlib.blake2b(orjson.dumps(models, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+
+    @property
+    def routing_hash(self) -> str:
+        """Hash of what decides which series go to which detectors: 16 hex digits."""
+        rules = [[one.name, one.match.model_dump(), one.also] for one in self._settings]
+        return hashlib.blake2b(orjson.dumps([self._topic, rules], option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+
+    def snapshot(self, start: int, stop: int) -> dict[str, Any]:
+        """What the detectors know of the series in slots from `start` up to `stop`, by name."""
+        return {detector.settings.name: detector.snapshot(start, stop) for detector in self._detectors}
+
+    def restore(self, snapshot: Mapping[str, Any], series: Mapping[int, LabelSet], *, is_routing_same: bool) -> None:
+        """Take on series; detectors that are new, or whose model is another now, begin anew.
+
+        Parameters
+        ----------
+        snapshot : mapping
+            Of `snapshot`.
+        series : mapping of int to LabelSet
+            The live slots it is about, reserved and not routed yet.
+        is_routing_same : bool
+            Series go to the same detectors as when it was taken, by name.
+        """
+        slots = np.fromiter(series, dtype=np.int64, count=len(series))
+        for detector in self._detectors:
+            own = snapshot.get(detector.settings.name)
+            if own is not None and detector.fits(own):
+                detector.restore(own)
+        self._is_routed[slots] = True
+        is_known = is_routing_same and all(
+            one.settings.name in snapshot and one.fits(snapshot[one.settings.name]) for one in self._detectors
+        )
+        if not is_known:
+            chosen = {slot: choose_detectors(self._settings, self._topic, labels) for slot, labels in series.items()}
+            for detector in self._detectors:
+                is_own = np.array([detector.ordinal in chosen[slot] for slot in series], dtype=np.bool_)
+                has_row = detector.has_rows(slots)
+                detector.remove(slots[has_row & ~is_own])
+                for slot in slots[is_own & ~has_row].tolist():
+                    detector.add(slot)
+        self._is_scored[slots] = False
+        for detector in self._detectors:
+            self._is_scored[slots] |= detector.has_rows(slots)
 
     def reserve(self, n_slots: int) -> None:
         """Make slots ``0 .. n_slots-1`` of the lane known; those that are new are not routed."""

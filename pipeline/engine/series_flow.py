@@ -6,6 +6,7 @@ new comes after the watermark may have let others be evicted, is a batch cut int
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.codecs.base import SeriesKey
+from pipeline.codecs.key_slices import take_keys
 from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.absence import Absence
 from pipeline.engine.accounting import DEAD_LETTERED, DUPLICATE, FILTERED, LATE, SCORED, Accounting
 from pipeline.engine.anomaly import Anomaly, AnomalyPhase
 from pipeline.engine.episode_kernel import CLEARED
+from pipeline.engine.news import News
 from pipeline.engine.report import Context, Place, Reporter
-from pipeline.engine.routing import Detectors
+from pipeline.engine.routing import Detectors, choose_detectors
 from pipeline.errors import RecordError
+from pipeline.logs.mined_lines import NewTemplate
 from pipeline.samples import lateness
 from pipeline.samples.batch import SampleBatch
 from pipeline.samples.index import BAD_LABELS, REFUSED, UNKNOWN, LabelsOf, SeriesIndex
@@ -28,10 +32,11 @@ from pipeline.samples.lateness import SeriesClock, Verdicts
 
 __all__ = ["FlowOutput", "RankedAnomaly", "SeriesFlow"]
 
+_NEVER_DUE = 2**63 - 1
 _IntColumn = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.int8]
 
-_HEARD, _POINT, _EVICTED, _SILENT = range(4)
+_NEWS, _HEARD, _POINT, _EVICTED, _SILENT, _KNOWN = range(6)
 """Order of what happens at one sample."""
 
 _OUTCOME_OF = np.zeros(4, dtype=np.int8)
@@ -102,12 +107,17 @@ class SeriesFlow:
 
     def __init__(self, config: Config, source: SourceTopic, reporter: Reporter) -> None:
         self.index = SeriesIndex(config.series.max_per_partition, source.labels)
-        self.clock = SeriesClock(config.series, source.lateness_secs)
+        # Rates of log templates end on purpose, after a row of zeros: their silence means nothing.
+        is_log = source.kind == "logs"
+        settings = config.series.model_copy(update={"silence_intervals": math.inf}) if is_log else config.series
+        self.clock = SeriesClock(settings, source.lateness_secs)
         self.detectors = Detectors(config.detectors, source.name)
         self.n_evicted = 0
         self._settings = config.detectors
+        self._topic = source.name
         self._reporter = reporter
         self._absences: dict[int, Absence] = {}
+        self._news: list[News] = []
 
     def take(
         self,
@@ -141,7 +151,9 @@ class SeriesFlow:
         while at < stop:
             limit = self._open_series(samples, keys, labels_of, at, stop, errors)
             turns: list[_Turn] = []
-            end, idle = self._watch(samples, at, limit, verdicts, turns)
+            end, idle, is_due = self._watch(samples, at, limit, verdicts, turns)
+            if is_due:
+                anomalies += self._settle_news(_place_of(samples, end - 1), is_told=accounting is not None)
             self._score(samples, at, end, verdicts, turns, outcome, anomalies, accounting)
             if idle.size:
                 self._evict(samples, end, idle, anomalies, accounting)
@@ -151,6 +163,45 @@ class SeriesFlow:
         # Stable: what is of one sample and rank stays in order of detectors and slots.
         anomalies.sort(key=lambda ranked: ranked[:3])
         return FlowOutput(outcome[start:stop], errors, anomalies)
+
+    def announce(self, news: NewTemplate, place: Place, *, is_told: bool) -> list[RankedAnomaly]:
+        """Take in a new template, between the samples before its record and those from it on.
+
+        Parameters
+        ----------
+        news : NewTemplate
+            Of the log miner.
+        place : Place
+            Of the line.
+        is_told : bool
+            False = it is learned once more, and nothing is reported.
+        """
+        try:
+            series = self.index.complete(news.labels)
+        except RecordError:
+            # The rate of a series with such labels is refused as well, and tells why.
+            return []
+        chosen = choose_detectors(self._settings, self._topic, series)
+        if not chosen:
+            return []
+        one = News(chosen[0], series, place, news.template, news.example)
+        self._news.append(one)
+        if not is_told:
+            return []
+        anomaly = one.report("opened", self._reporter, self._settings[one.ordinal], place)
+        return [RankedAnomaly(place.offset, place.position, _NEWS, anomaly)]
+
+    def _settle_news(self, at: Place, *, is_told: bool) -> list[RankedAnomaly]:
+        """End what is known by now, where the clock has just looked at the series."""
+        place = Place(at.offset, at.position, self.clock.watermark_ns)
+        due = [one for one in self._news if place.event_time_ns >= one.due_ns(self._settings[one.ordinal])]
+        self._news = [one for one in self._news if one not in due]
+        return [
+            RankedAnomaly(
+                place.offset, place.position, _KNOWN, one.report("cleared", self._reporter, self._settings[one.ordinal], place)
+            )
+            for one in (due if is_told else [])
+        ]
 
     def _open_series(
         self,
@@ -183,18 +234,24 @@ class SeriesFlow:
                 elif slot >= 0 and not self.detectors.is_routed(slot):
                     self.detectors.route(slot, self.index.label_set(slot))
         # Others of the series that were opened just now are known; the first that is not waits for its turn.
-        for i in unknown[opened.size :].tolist():
-            slots[i] = self.index.find_slot(keys[i])
-            if slots[i] == UNKNOWN:
-                return int(np.searchsorted(samples.row, samples.row[i], side="left"))
+        at, n_looked_up = opened.size, 64
+        while at < unknown.size:
+            some = unknown[at : at + n_looked_up]
+            slots[some] = self.index.find_slots(take_keys(keys, some))
+            waiting = some[slots[some] == UNKNOWN]
+            if waiting.size:
+                return int(np.searchsorted(samples.row, samples.row[waiting[0]], side="left"))
+            at, n_looked_up = at + some.size, 2 * n_looked_up
         return stop
 
     def _watch(
         self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, turns: list[_Turn]
-    ) -> tuple[int, _IntColumn]:
-        """Let the clock take samples, up to where series are to be evicted; notes silences that begin and end."""
+    ) -> tuple[int, _IntColumn, bool]:
+        """Let the clock take samples, up to where series are to be evicted or news is due; notes silences that begin and end."""
+        due_ns = min((news.due_ns(self._settings[news.ordinal]) for news in self._news), default=_NEVER_DUE)
         while True:
-            end, idle, silent = self.clock.take(samples, start, stop, verdicts)
+            end, idle, silent, has_looked = self.clock.take(samples, start, stop, verdicts, due_ns=due_ns)
+            is_due = has_looked and self.clock.watermark_ns >= due_ns
             if self._absences:
                 for i in (np.flatnonzero(verdicts.was_silent[start:end]) + start).tolist():
                     slot = int(samples.slot[i])
@@ -216,8 +273,8 @@ class SeriesFlow:
                         )
                         self._absences[slot] = absence
                         turns.append(_Turn(end, _SILENT, "opened", place, slot, absence))
-            if idle.size or end == stop:
-                return end, idle
+            if idle.size or is_due or end == stop:
+                return end, idle, is_due
             start = end
 
     def _score(

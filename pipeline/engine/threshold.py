@@ -29,6 +29,7 @@ from models.base import BoolColumn, Estimator, FloatColumn, IntColumn, Scores
 from models.state_array import Row, StateArray
 from pipeline.config.schema import FixedThreshold, TailThreshold
 from pipeline.engine import threshold_kernel as kernel
+from pipeline.engine.state_rows import check_rows
 
 __all__ = ["TAIL_ROW", "Judgement", "Threshold"]
 
@@ -126,10 +127,19 @@ class Threshold:
         """A copy of one row."""
         return self._rows[slot].copy()
 
-    @property
-    def rows(self) -> StateArray:
-        """The reserved rows: (S,) TAIL_ROW, a view."""
-        return self._rows[: self._n_slots]
+    def snapshot(self, slots: IntColumn) -> StateArray:
+        """The rows of `slots`: (N,) TAIL_ROW, a copy."""
+        return self._rows[slots]
+
+    def restore(self, slots: IntColumn, rows: StateArray) -> None:
+        """Put rows of a snapshot into `slots`, which are reserved.
+
+        Raises
+        ------
+        StateError
+            They are not such rows (``TAIL_ROW``); nothing is changed.
+        """
+        self._rows[slots] = check_rows(rows, TAIL_ROW, slots.size, code="TAIL_ROW")
 
     def judge(self, slots: IntColumn, value: FloatColumn, scores: Scores, ready: BoolColumn) -> Judgement:
         """Judge every sample by the state before it, then learn its score, in order.  Mutates the rows.

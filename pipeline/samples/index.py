@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -91,10 +91,6 @@ class SeriesIndex:
             return self._table.find(keys)
         return np.fromiter(map(self._slot_by_key.get, keys, repeat(UNKNOWN)), dtype=np.int64, count=len(keys))
 
-    def find_slot(self, key: SeriesKey) -> int:
-        """Slot of one series key; `UNKNOWN` when it was not seen before."""
-        return self._slot_by_key.get(key, UNKNOWN)
-
     def open_slots(
         self, keys: Sequence[SeriesKey], slots: npt.NDArray[np.int64], start: int, stop: int, labels_of: LabelsOf
     ) -> None:
@@ -156,6 +152,16 @@ class SeriesIndex:
             raise KeyError(slot)
         return label_set
 
+    def complete(self, labels: Mapping[str, str]) -> LabelSet:
+        """The label set of given labels, with the default ones where they are missing.
+
+        Raises
+        ------
+        SampleError
+            As `LabelSet`.
+        """
+        return LabelSet({**self._default_labels, **{name: value for name, value in labels.items() if value != ""}})
+
     def find(self, label_set: LabelSet) -> int | None:
         """Slot of a label set; None when it has none."""
         return self._slot_by_labels.get(label_set)
@@ -181,33 +187,40 @@ class SeriesIndex:
             self._table.forget(slot)
             heapq.heappush(self._free, slot)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Plain lists: live slots with their label pairs, in order of slots, and how many slots were ever given out.
+    def labels_in(self, start: int, stop: int) -> list[list[Any]]:
+        """Live slots from `start` up to `stop` with their label pairs, in order of slots, as plain lists.
 
         Examples
         --------
         >>> index = SeriesIndex(2)
         >>> index.open_slots(["cpu"], index.find_slots(["cpu"]), 0, 1, lambda key: {"__name__": key})
-        >>> index.snapshot()
-        {'n_slots': 1, 'series': [[0, [['__name__', 'cpu']]]]}
+        >>> index.labels_in(0, 10)
+        [[0, [['__name__', 'cpu']]]]
         """
-        return {
-            "n_slots": self.n_slots,
-            "series": [[slot, [list(pair) for pair in labels.pairs]] for slot, labels in self],
-        }
+        return [
+            [slot, [list(pair) for pair in labels.pairs]]
+            for slot, labels in enumerate(self._label_sets[start:stop], start)
+            if labels is not None
+        ]
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Take over a snapshot in place of what is there; spellings are learned anew.
+    def restore(self, n_slots: int, series: Iterable[Sequence[Any]]) -> None:
+        """Take over series in place of what is there; spellings are learned anew.
+
+        Parameters
+        ----------
+        n_slots : int
+            Slots ever given out.
+        series : iterable of (int, list of [str, str])
+            As `labels_in` gives them.
 
         Raises
         ------
         StateError
             A slot is out of range or there twice (``SERIES_INDEX``); the index is unchanged.
         """
-        n_slots = int(snapshot["n_slots"])
         label_sets: list[LabelSet | None] = [None] * n_slots
         slot_by_labels: dict[LabelSet, int] = {}
-        for slot, pairs in snapshot["series"]:
+        for slot, pairs in series:
             labels = LabelSet(dict(pairs))
             if not 0 <= slot < n_slots or label_sets[slot] is not None or labels in slot_by_labels:
                 raise StateError(
@@ -227,8 +240,7 @@ class SeriesIndex:
 
     def _resolve(self, key: SeriesKey, labels_of: LabelsOf) -> int:
         try:
-            given = labels_of(key)
-            labels = LabelSet({**self._default_labels, **{name: value for name, value in given.items() if value != ""}})
+            labels = self.complete(labels_of(key))
         except RecordError as error:
             self._errors[key] = error
             return BAD_LABELS

@@ -27,6 +27,7 @@ How the lane uses it::
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ import numpy.typing as npt
 from models.state_array import StateArray
 from pipeline.clock import NS_PER_SEC
 from pipeline.config.schema import SeriesSettings
+from pipeline.errors import StateError
 from pipeline.samples import lateness_kernel as kernel
 from pipeline.samples.batch import SampleBatch
 from pipeline.samples.lateness_kernel import ACCEPTED, DUPLICATE, LATE, NEVER, UNUSABLE
@@ -92,11 +94,14 @@ class Quiet(NamedTuple):
         Slots, ascending, whose newest sample is older than the watermark by more than ``evict_after_secs``.
     silent : (Q,) int64
         Slots, ascending, that have fallen silent; each is told once, until its next sample newer than all others.
+    has_looked : bool
+        The call ended because of what was seen when the series were looked at: quiet ones, or that the time is due.
     """
 
     end: int
     idle: _IntColumn
     silent: _IntColumn
+    has_looked: bool
 
 
 class SeriesClock:
@@ -197,7 +202,7 @@ class SeriesClock:
         """
         idle = np.empty(self._n_slots, dtype=np.int64)
         silent = np.empty(self._n_slots, dtype=np.int64)
-        n_found = np.empty(2, dtype=np.int64)
+        n_found = np.empty(3, dtype=np.int64)
         end = kernel.take_many(
             self.rows,
             self._time,
@@ -215,7 +220,7 @@ class SeriesClock:
             silent,
             n_found,
         )
-        return Quiet(int(end), idle[: n_found[0]], silent[: n_found[1]])
+        return Quiet(int(end), idle[: n_found[0]], silent[: n_found[1]], bool(n_found[2]))
 
     def remember(self, slots: _IntColumn, event_time_ns: _IntColumn, value: _FloatColumn) -> None:
         """Keep accepted samples as context, the oldest giving way.
@@ -275,6 +280,48 @@ class SeriesClock:
         """Usual interval of a slot, ns; 0 = not known yet."""
         row = self._rows[slot]
         return float(row["interval_ns"] + row["deviation_ns"])
+
+    def snapshot(self, slots: _IntColumn) -> dict[str, StateArray]:
+        """What is known of `slots`: ``rows`` (N,) CLOCK_ROW, ``recent_time`` (N, C) int64, ``recent_value`` (N, C) float64; copies."""
+        return {"rows": self._rows[slots], "recent_time": self._recent_time[slots], "recent_value": self._recent_value[slots]}
+
+    @property
+    def time(self) -> list[int]:
+        """The watermark and what else belongs to no single series, as plain integers, for `restore_time`."""
+        return [int(one) for one in self._time]
+
+    def restore_time(self, time: Sequence[int]) -> None:
+        """Inverse of `time`."""
+        self._time[:] = time
+
+    def restore(self, slots: _IntColumn, snapshot: Mapping[str, StateArray]) -> None:
+        """Put a snapshot into `slots`, which are reserved; where another number of recent samples is kept, the newest of them.
+
+        Raises
+        ------
+        StateError
+            The arrays are not those of a clock (``CLOCK_SNAPSHOT``); nothing is changed.
+        """
+        rows, times, values = snapshot["rows"], snapshot["recent_time"], snapshot["recent_value"]
+        shapes = (rows.shape, times.shape[:1], values.shape) == ((slots.size,), (slots.size,), times.shape)
+        if not shapes or (rows.dtype, times.dtype, values.dtype) != (CLOCK_ROW, np.dtype(np.int64), np.dtype(np.float64)):
+            raise StateError(
+                f"series clock: found arrays {rows.dtype} {rows.shape}, {times.dtype} {times.shape}, {values.dtype} {values.shape}, "
+                f"expected {slots.size} rows; the snapshot is damaged or of another release, take an older one",
+                code="CLOCK_SNAPSHOT",
+            )
+        self._rows[slots] = rows
+        capacity = self._recent_time.shape[1]
+        if times.shape[1] == capacity:
+            self._recent_time[slots] = times
+            self._recent_value[slots] = values
+            return
+        for slot, row, own_times, own_values in zip(slots.tolist(), rows, times, values, strict=True):
+            n_recent = int(row["n_recent"])
+            at = np.arange(max(n_recent - min(capacity, own_times.size), 0), n_recent)
+            self._rows[slot]["n_recent"] = at.size
+            self._recent_time[slot, : at.size] = own_times[at % own_times.size]
+            self._recent_value[slot, : at.size] = own_values[at % own_times.size]
 
 
 def _grow(column: StateArray, n_rows: int) -> StateArray:

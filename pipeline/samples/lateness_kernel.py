@@ -191,8 +191,8 @@ def take_many(
         The sample is the first after a silence that was noticed.
     idle, silent : (S,) int64, written
         What was found, ascending.
-    n_found : (2,) int64, written
-        How many of each.
+    n_found : (3,) int64, written
+        How many of each, and 1 when the call ended because of what it saw when it looked.
 
     Returns
     -------
@@ -201,6 +201,7 @@ def take_many(
     """
     n_found[0] = 0
     n_found[1] = 0
+    n_found[2] = 0
     for i in range(start, stop):
         slot = slots[i]
         t = event_time_ns[i]
@@ -222,6 +223,7 @@ def take_many(
             time[CELL] = time[WATERMARK] // grid_ns
             find_quiet(rows, time, limits, idle, silent, n_found)
             if n_found[0] > 0 or n_found[1] > 0 or time[WATERMARK] >= due_ns:
+                n_found[2] = 1
                 return i + 1
     return stop
 

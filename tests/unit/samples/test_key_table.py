@@ -126,7 +126,7 @@ def compare_index(seed: int) -> int:
         by_slices.evict(gone)
         by_bytes.evict(gone)
         if rng.random() < 0.1:
-            by_slices.restore(by_slices.snapshot())
+            by_slices.restore(by_slices.n_slots, by_slices.labels_in(0, by_slices.n_slots))
     assert by_slices.snapshot() == by_bytes.snapshot()
     return n
 
