@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _LINE_EVERY_SECS = 5.0
+_FILE_WIDTH = 140
 _SHARED_VARIABLE = "STREAMWARDEN_SHARED"
 
 
@@ -93,7 +94,9 @@ def demo(
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(summary.to_dict(), option=orjson.OPT_INDENT_2) + b"\n")
     else:
-        Console().print(draw_summary(summary))
+        plain = Console()
+        # In a file or a pipe there is no width; lines that are cut at 80 would be hard to read there.
+        (plain if plain.is_terminal else Console(width=_FILE_WIDTH)).print(draw_summary(summary))
     if not summary.is_complete:
         raise typer.Exit(130)
     if not summary.adds_up:

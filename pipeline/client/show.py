@@ -13,10 +13,12 @@ from pipeline.client.topic_reader import TopicRecord
 from pipeline.clock import NS_PER_SEC
 from pipeline.crosscheck.base import CheckedAnomaly
 from pipeline.engine.anomaly import Anomaly
+from pipeline.samples.labels import NAME_LABEL, LabelSet
 
 __all__ = [
     "SEVERITY_STYLES",
     "format_number",
+    "format_series",
     "format_time",
     "show_alert",
     "show_anomaly",
@@ -50,6 +52,21 @@ def format_number(value: float | None) -> str:
     ['0.1235', '1.235e+06', '1e-09', '-', '-']
     """
     return "-" if value is None or math.isnan(value) else f"{value:.4g}"
+
+
+def format_series(series: LabelSet) -> str:
+    """A series in few words: a log template as it is, else the metric name; then the values of its labels, but for the service's.
+
+    Examples
+    --------
+    >>> format_series(LabelSet({"__name__": "node_cpu_ratio", "region": "eu-west-1", "node": "euw1-n1", "service": "dag-node"}))
+    'node_cpu_ratio euw1-n1 eu-west-1'
+    """
+    template = series.get("template")
+    left_out = (NAME_LABEL, "service", "template", "level")
+    return " ".join(
+        [f"“{template}”" if template else series.name, *(value for name, value in series.pairs if name not in left_out)]
+    )
 
 
 def show_anomaly(anomaly: Anomaly) -> Text:

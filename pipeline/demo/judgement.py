@@ -11,6 +11,7 @@ from pipeline.clock import NS_PER_SEC
 from pipeline.demo.incidents import ScheduledIncident
 from pipeline.demo.network import SeriesMatch
 from pipeline.demo.timeline import Timeline
+from pipeline.samples.labels import LabelSet
 
 __all__ = ["Expectation", "FalseAlert", "Judgement", "Outcome", "expect_incidents", "judge"]
 
@@ -58,8 +59,8 @@ class Outcome:
         Severity of that event, and the most severe of all events about it.
     has_category : bool
         Whether any of them had the expected category.
-    series : str
-        The affected series that event shows, most severe first.
+    series : LabelSet or None
+        The affected series that event shows, the most severe of them.
     """
 
     expectation: Expectation
@@ -68,7 +69,7 @@ class Outcome:
     first_severity: str | None = None
     worst_severity: str | None = None
     has_category: bool = False
-    series: str = ""
+    series: LabelSet | None = None
 
     @property
     def delay_secs(self) -> float | None:
@@ -209,5 +210,5 @@ def _outcome(expectation: Expectation, hits: Sequence[tuple[AlertEvent, AlertSer
         first_severity=first.severity,
         worst_severity=min(event.severity for event, _ in hits),
         has_category=any(expectation.category in (None, event.category) for event, _ in hits),
-        series=str(shown.series),
+        series=shown.series,
     )

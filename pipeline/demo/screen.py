@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.client.show import SEVERITY_STYLES, format_number, format_time
+from pipeline.client.show import SEVERITY_STYLES, format_number, format_series, format_time
 from pipeline.client.sparkline import draw_sparkline
 from pipeline.demo.feed import FeedPhase
 from pipeline.demo.judgement import Outcome
@@ -96,7 +96,7 @@ def _draw_anomalies(snapshot: RunSnapshot) -> RenderableType:
         band = f"{format_number(anomaly.lower)} .. {format_number(anomaly.upper)}"
         table.add_row(
             format_time(anomaly.event_time_ns)[-8:],
-            str(anomaly.series),
+            format_series(anomaly.series),
             draw_sparkline(anomaly.context_value, lower=anomaly.lower, upper=anomaly.upper),
             format_number(anomaly.value),
             "" if anomaly.kind != "point" else band,

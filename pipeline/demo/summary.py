@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.alerts.event import AlertEvent, format_rfc3339
-from pipeline.client.show import SEVERITY_STYLES, format_time
+from pipeline.client.show import SEVERITY_STYLES, format_series, format_time
 from pipeline.demo.judgement import Judgement, Outcome
 from pipeline.demo.probe import WorkerState
 
@@ -134,28 +134,34 @@ def _outcome_dict(outcome: Outcome) -> dict[str, Any]:
         "worst_severity": outcome.worst_severity,
         "has_category": outcome.has_category,
         "event_id": outcome.event_id,
-        "series": outcome.series or None,
+        "series": None if outcome.series is None else str(outcome.series),
     }
 
 
 def _draw_outcomes(outcomes: Sequence[Outcome]) -> Table:
-    table = Table(title="Incidents that were made to happen", title_justify="left")
-    for heading in ("incident", "region", "caught", "after", "severity", "category", "first shown by"):
-        table.add_column(heading, justify="right" if heading == "after" else "left", overflow="fold")
+    table = Table(box=None, pad_edge=False, title="Incidents that were made to happen", title_justify="left", title_style="bold")
+    table.add_column("")
+    table.add_column("incident", header_style="dim", overflow="fold", ratio=3)
+    table.add_column("region", header_style="dim", no_wrap=True)
+    table.add_column("caught after", header_style="dim", justify="right", no_wrap=True)
+    table.add_column("as", header_style="dim", no_wrap=True)
+    table.add_column("first shown by", header_style="dim", overflow="fold", ratio=2)
     for outcome in outcomes:
         expectation = outcome.expectation
+        is_caught = outcome.delay_secs is not None
         severity = outcome.worst_severity or ""
-        category = expectation.category or ""
-        if outcome.caught_ns is not None and not outcome.has_category:
-            category += " (not so graded)"
+        shown = "" if outcome.series is None else format_series(outcome.series)
+        if is_caught and not outcome.has_category:
+            shown += f" (not told as {expectation.category})"
         table.add_row(
-            expectation.title,
-            expectation.region,
-            Text("missed", style="bold red") if outcome.delay_secs is None else Text("caught", style="green"),
-            "" if outcome.delay_secs is None else f"{outcome.delay_secs:.0f} s",
+            Text("✓", style="bold green") if is_caught else Text("✗", style="bold red"),
+            Text(expectation.title, style="" if is_caught else "red"),
+            Text(expectation.region, style="dim"),
+            Text("missed", style="bold red")
+            if outcome.delay_secs is None
+            else Text(f"{outcome.delay_secs:.0f} s", style="green"),
             Text(severity, style=SEVERITY_STYLES.get(severity, "")),
-            category,
-            outcome.series,
+            Text(shown, style="dim"),
         )
     return table
 

@@ -100,7 +100,7 @@ def test_caught_by_the_first_event_that_shows_an_affected_series() -> None:
     assert outcome.delay_secs == 30.0
     assert outcome.event_id == "i1-0"
     assert (outcome.first_severity, outcome.worst_severity) == ("P2", "P1")
-    assert outcome.series == str(CPU)
+    assert outcome.series == CPU
     assert outcome.has_category
     assert (result.n_caught, result.n_incidents, len(result.false_alerts)) == (1, 1, 0)
     assert (result.n_episodes, result.n_false_episodes) == (2, 1)
