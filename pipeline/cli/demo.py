@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from pipeline.demo.picture import Picture
     from pipeline.demo.recorded import RecordedData
     from pipeline.demo.run import DemoRun
     from pipeline.demo.snapshot import RunSnapshot
@@ -52,6 +53,9 @@ def demo(
     speed: Annotated[float, typer.Option(min=1, help="Simulated seconds a second in the live part.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 7,
     config: Annotated[Path, typer.Option(help="The configuration whose detectors and alerts are shown.")] = Path("topics.yaml"),
+    picture: Annotated[
+        Path | None, typer.Option(help="Write the moment with the most open incidents to this file, as SVG.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object on stdout.")] = False,
 ) -> None:
     """Start a broker and a worker, simulate a network in which things go wrong, and tell what was caught.
@@ -62,6 +66,7 @@ def demo(
 
     from pipeline.config.load import load_config
     from pipeline.demo.cluster import open_cluster
+    from pipeline.demo.picture import Picture
     from pipeline.demo.plan import derive_config
     from pipeline.demo.run import DemoRun, free_port
     from pipeline.demo.simulation import Simulation
@@ -78,19 +83,27 @@ def demo(
     say("no recorded data: simulation only" if recorded is None else f"recorded data: {_tell(recorded)} in {recorded.folder}")
     folder = Path(tempfile.mkdtemp(prefix="streamwarden-demo-"))
     is_done = False
+    kept = Picture()
     try:
         with open_cluster(broker, loaded, say) as cluster:
             derived = derive_config(loaded, broker=cluster.broker, web_port=free_port(), prefix=cluster.prefix)
             cluster.provision(derived)
             simulation = Simulation(seed, Timeline(live_secs=seconds * speed))
             run = DemoRun(derived, cluster.settings, simulation, recorded, speed=speed, folder=folder)
-            summary = _play(run, console)
+            summary = _play(run, console, kept)
         is_done = True
     finally:
         if is_done:
             shutil.rmtree(folder, ignore_errors=True)
         else:
             say(f"the worker's configuration and log are kept in {folder}")
+    if picture is not None:
+        try:
+            kept.save(picture)
+        except OSError as error:
+            raise ConfigError(
+                f"--picture {picture}: {error.strerror}; expected a file that can be written; name another"
+            ) from error
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(summary.to_dict(), option=orjson.OPT_INDENT_2) + b"\n")
     else:
@@ -120,15 +133,23 @@ def _tell(recorded: RecordedData) -> str:
     return f"{len(recorded.metric_files)} files of metrics and {len(recorded.log_files)} of logs"
 
 
-def _play(run: DemoRun, console: Console) -> RunSummary:
+def _play(run: DemoRun, console: Console, picture: Picture) -> RunSummary:
     from rich.live import Live
 
     from pipeline.demo.screen import draw_screen
 
     if not console.is_terminal:
-        return run.play(_line_printer(console))
+        return run.play(_all_of(picture.look, _line_printer(console)))
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        return run.play(lambda snapshot: live.update(draw_screen(snapshot), refresh=True))
+        return run.play(_all_of(picture.look, lambda snapshot: live.update(draw_screen(snapshot), refresh=True)))
+
+
+def _all_of(*shown: Callable[[RunSnapshot], None]) -> Callable[[RunSnapshot], None]:
+    def show(snapshot: RunSnapshot) -> None:
+        for one in shown:
+            one(snapshot)
+
+    return show
 
 
 def _line_printer(console: Console) -> Callable[[RunSnapshot], None]:
