@@ -4,6 +4,7 @@ A line is split at white space, and each token is masked by itself.  Marks: ``<n
 look like a number one time and unlike one the next; ``<hex>`` hexadecimal with its prefix; ``<uuid>``; ``<ip>`` an IPv4, IPv6 or MAC
 address with its port; ``<path>`` a path of files or of a URL; ``<url>``; ``<email>``; ``<time>`` a date or time of day; ``<duration>``
 and ``<size>`` a number with its unit.  What surrounds them stays: ``blk_3886`` → ``blk_<num>``, ``took=35ms`` → ``took=<duration>``.
+A token ``<*>`` of the line itself becomes ``<any>``, so that in templates it means what it says.
 
 Digits are all alike to a mask, so they are first replaced by 0: the *shape* of a line.  Lines and tokens of a shape seen before need
 no second look.
@@ -25,6 +26,7 @@ _MAX_TOKEN_CHARACTERS = 200
 _MAX_KNOWN = 16_384
 _MAX_KNOWN_CHARACTERS = 48
 _MORE = "<more>"
+_WILDCARD = "<*>"
 _SHAPE = bytes.maketrans(b"123456789", b"000000000")
 
 # In order of preference: the longest and most telling first.
@@ -81,7 +83,7 @@ def _mask_shape(token: str) -> str:
         # What the forms cost grows with the square of the length.
         token = token[:_MAX_TOKEN_CHARACTERS] + _MORE
     if _TELLING.search(token) is None:
-        return token
+        return "<any>" if token == _WILDCARD else token
     return _VARYING.sub(_mark, token)
 
 

@@ -218,7 +218,7 @@ class LogMiner:
         learned = self._tree.learn(self._masker.mask(shape))
         if learned.template is None:
             self._n_other += 1
-        elif learned.is_settled and len(shape) <= _MAX_FOUND_BYTES:
+        elif len(shape) <= _MAX_FOUND_BYTES:
             if len(self._found) >= _MAX_FOUND:
                 self._found.clear()
             self._found[shape] = (learned.template, learned.template.group.version)

@@ -81,16 +81,13 @@ class Learned(NamedTuple):
     Attributes
     ----------
     template : Template or None
-        None: the ceiling is reached and no template fits.
+        None: the ceiling is reached and no template fits.  Else the same line has it until `version` of its group moves.
     is_new : bool
         The line made the template.
-    is_settled : bool
-        The line changed nothing: the same line has the same template until `version` of its group moves.
     """
 
     template: Template | None
     is_new: bool
-    is_settled: bool
 
 
 class TemplateTree:
@@ -122,7 +119,7 @@ class TemplateTree:
     >>> tree.learn(("user", "eve", "logged", "in")).template is template, template.text
     (True, 'user <*> logged in')
     >>> tree.learn(("disk", "full"))
-    Learned(template=None, is_new=False, is_settled=False)
+    Learned(template=None, is_new=False)
     """
 
     def __init__(self, similarity: float, max_templates: int) -> None:
@@ -145,28 +142,30 @@ class TemplateTree:
         Parameters
         ----------
         tokens : tuple of str
-            Masked tokens, at least one.
+            Masked tokens, at least one, none of them ``<*>``.
         """
         found = self._found.get(tokens)
         if found is not None and found[0].group.version == found[1]:
             found[0].n_lines += 1
-            return Learned(found[0], False, True)
+            return Learned(found[0], False)
         group = self._by_length.get(len(tokens))
         if group is None:
             group = self._by_length[len(tokens)] = _SameLength()
         template = self._search(group, tokens)
+        is_new = template is None
         if template is None:
             if len(self._templates) >= self._max_templates:
-                return Learned(None, False, False)
-            return Learned(self._add(group, tokens), True, False)
-        template.n_lines += 1
-        if template.generalise(tokens):
-            group.version += 1
-            return Learned(template, False, False)
+                return Learned(None, False)
+            template = self._add(group, tokens)
+        else:
+            template.n_lines += 1
+            if template.generalise(tokens):
+                group.version += 1
+        # What the line has in common with its template stays as much, so that a second search would end here too.
         if len(self._found) >= _MAX_FOUND:
             self._found.clear()
         self._found[tokens] = (template, group.version)
-        return Learned(template, False, True)
+        return Learned(template, is_new)
 
     def snapshot(self) -> list[list[Any]]:
         """Templates in the order in which they were made, as plain values.
@@ -206,13 +205,10 @@ class TemplateTree:
         candidates = group.by_first.get(tokens[0]) or group.by_first.get(ANY)
         if candidates is None:
             return None
-        has_any = ANY in tokens
         best: Template | None = None
         most_equal = most_any = -1
         for template in candidates:
             n_equal = sum(map(eq, template.tokens, tokens))
-            if has_any:
-                n_equal -= sum(mine == ANY == theirs for mine, theirs in zip(template.tokens, tokens, strict=True))
             if n_equal > most_equal or (n_equal == most_equal and template.n_any > most_any):
                 best, most_equal, most_any = template, n_equal, template.n_any
         return best if most_equal / len(tokens) >= self._similarity else None
@@ -231,7 +227,7 @@ class TemplateTree:
         return template
 
     def _free_id(self, tokens: tuple[str, ...]) -> str:
-        # A template that has become very general may no longer fit its own first line: that line then makes a second one.
+        # Its own first line always fits a template, so that only two lines of one hash can ask for one id.
         text = "\x00".join(tokens).encode("utf-8", "replace")
         for again in range(len(self._templates) + 1):
             template_id = blake2b(text + b"\x00" * again, digest_size=_ID_BYTES).hexdigest()

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import NamedTuple
 
 from pipeline.logs.masking import MAX_TOKENS, mask_token
 from pipeline.logs.rate_windows import ZERO_WINDOWS
 
-__all__ = ["NaiveRate", "NaiveTree", "NaiveWindows", "mask_naively"]
+__all__ = ["NaiveRate", "NaiveTree", "NaiveWindows", "alike_lines", "mask_naively"]
 
 
 def mask_naively(message: str) -> list[str]:
@@ -59,6 +60,13 @@ class NaiveTree:
                 first = "<*>"
         self.leaves.setdefault((len(tokens), first), []).append(len(self.templates) - 1)
         return len(self.templates) - 1
+
+
+def alike_lines(seed: int) -> list[tuple[str, ...]]:
+    """Lines of six tokens, of few words and few kinds, so that they come again after better templates for them have appeared."""
+    rng = random.Random(seed)
+    pool = [("a", *rng.choices("ab", k=5)) for _ in range(15)]
+    return rng.choices(pool, k=100)
 
 
 class NaiveRate(NamedTuple):

@@ -55,6 +55,7 @@ from tests.unit.logs.naive_miner import mask_naively
         ("v6.1.7601", "v<num>"),
         ("HTTP/1.1", "HTTP/<num>"),
         ("１２", "１２"),
+        ("<*>", "<any>"),
     ],
 )
 def test_tokens(token: str, masked: str) -> None:

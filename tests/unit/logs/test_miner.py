@@ -23,6 +23,7 @@ from pipeline.logs.mined_lines import LINE_FILTERED, LINE_LATE, LINE_SCORED, LOG
 from pipeline.logs.miner import OTHER, LogMiner
 from pipeline.logs.rate_windows import ZERO_WINDOWS
 from pipeline.samples.labels import LabelSet
+from tests.unit.logs.naive_miner import NaiveTree, alike_lines, mask_naively
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS // (60 * NS) * (60 * NS)
@@ -114,6 +115,26 @@ def test_restored_at_any_point_it_goes_on_bit_for_bit(seed: int, cut: int, max_t
     found += take(second, lines[cut:], cut)
     assert sorted(found, key=lambda one: (one[0], one[1])) == expected
     assert second.snapshot() == whole.snapshot()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.4, 0.5, 0.6]))
+def test_a_line_seen_before_has_the_template_that_a_search_gives_now(seed: int, similarity: float) -> None:
+    miner, naive = make_miner(similarity=similarity), NaiveTree(similarity, 5_000)
+    id_by_ordinal: dict[int | None, str] = {}
+    for i, line in enumerate(alike_lines(seed)):
+        batch = RecordBatch.from_rows("logs", 0, [(i, 0, None, b"")])
+        text = " ".join(line)
+        window = i * 60 * NS
+        columns = LogLines(np.array([0]), np.array([window]), [text], [""], [{}])
+        miner.take(batch, columns)
+        ordinal = naive.learn(mask_naively(text))
+        # The line's own window is the only open one: its series names the template.
+        windows = miner.snapshot()["windows"]
+        ((_, tallies),) = (one for one in windows["open"] if one[0] * 60 * NS == window)
+        template_id = windows["series"][tallies[0][0]][0][0]
+        assert id_by_ordinal.setdefault(ordinal, template_id) == template_id
+    assert len(set(id_by_ordinal.values())) == len(id_by_ordinal)
 
 
 def test_every_line_has_one_outcome_and_those_scored_are_in_the_rates() -> None:
