@@ -201,7 +201,9 @@ def check_settings(config: Config, findings: Findings) -> None:
         path = ("outputs", key)
         if key == "incidents" and "compact" not in _policies(output):
             _note_policy(findings, path, "compact", "open incidents must not age out, and closed ones need no history")
-        elif key != "incidents" and "compact" in _policies(output):
+        elif key == "checkpoints" and "compact" not in _policies(output):
+            _note_policy(findings, path, "compact", "state must not age out, and superseded state needs no history")
+        elif key not in ("incidents", "checkpoints") and "compact" in _policies(output):
             _note_policy(findings, path, "delete", "several messages share a key: compaction would drop all but the newest")
         _check_common(output, path, findings)
 

@@ -157,7 +157,16 @@ class OutputTopics(Section):
         description="State of open incidents, compacted, keyed by incident group; partitions must equal those of `checked`.",
     )
     dead_letters: OutputTopic = Field(
-        OutputTopic(name="dead-letters"), description="Records that could not be used, bytes untouched."
+        OutputTopic(name="dead-letters", config={"max.message.bytes": "4194304"}),
+        description="Records that could not be used, bytes untouched; they get headers, so allow more than the sources do.",
+    )
+    checkpoints: OutputTopic = Field(
+        OutputTopic(
+            name="checkpoints",
+            partitions=12,
+            config={"cleanup.policy": "compact", "segment.bytes": "67108864", "min.cleanable.dirty.ratio": "0.2"},
+        ),
+        description="State of the source partitions with the offsets it includes, compacted; more partitions = quicker restoring.",
     )
 
 
@@ -348,6 +357,9 @@ class WorkerSettings(Section):
     )
     commit_interval_secs: Annotated[float, Field(gt=0)] = Field(
         1.0, description="Seconds between two commits of the offsets that are done; they are committed on an orderly stop too."
+    )
+    checkpoint_interval_secs: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="Seconds between two checkpoints of a partition; there is one on an orderly stop too."
     )
     start_at: Literal["earliest", "latest"] = Field("earliest", description="Where a group without offsets begins.")
     restart_horizon_secs: Annotated[float, Field(ge=0)] = Field(

@@ -1,0 +1,301 @@
+"""Checkpoints of one source partition in the compacted checkpoint topic: all of one, or nothing.
+
+A checkpoint is a set of named blocks of bytes and a *manifest*, which names the blocks and the source offset they include.  Only blocks
+that changed are written.  What is written first is never what the last manifest stands on: each block has two places (``a`` and
+``b``), the next version goes to the one that is not in use, and the manifest comes last, in one record.  A crash in between leaves the
+last manifest whole.
+
+Every owner of the partition writes under a *tenure* of its own, later ones with a higher number, and begins with a full
+checkpoint.  So a former owner that was stopped and woken up writes where nobody looks any more.
+
+Keys, with ``/`` between the parts: group, topic, partition, tenure, ``manifest``; and group, topic, partition, tenure, ``block``, name,
+place, part.  The group is percent-encoded.
+"""
+
+from __future__ import annotations
+
+import secrets
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import orjson
+
+from pipeline.errors import StateError
+from pipeline.failpoint import reach
+from pipeline.history.partition import partition_of
+from pipeline.service.publisher import Message
+
+__all__ = ["CheckpointStore", "CheckpointTopic", "Manifest", "StoredCheckpoint"]
+
+_VERSION = 1
+_PART_BYTES = 700_000
+_PLACES = ("a", "b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """One block as a manifest names it."""
+
+    place: str
+    n_parts: int
+    n_bytes: int
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a checkpoint consists of.
+
+    Attributes
+    ----------
+    tenure : str
+        Of the owner that wrote it.
+    sequence : int
+        Ordinal within the tenure, from 1.
+    offset : int
+        Source offset below which every record is included.
+    config_hash : str
+        Configuration under which it was written.
+    blocks : dict of str to _Block
+        By name.
+    """
+
+    tenure: str
+    sequence: int
+    offset: int
+    config_hash: str
+    blocks: dict[str, _Block]
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        blocks = {name: [block.place, block.n_parts, block.n_bytes, block.crc] for name, block in self.blocks.items()}
+        return orjson.dumps(
+            {
+                "version": _VERSION,
+                "tenure": self.tenure,
+                "sequence": self.sequence,
+                "offset": self.offset,
+                "config_hash": self.config_hash,
+                "blocks": blocks,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> Manifest:
+        """Inverse of `to_json`.
+
+        Raises
+        ------
+        StateError
+            It is damaged (``CHECKPOINT``) or of another version (``CHECKPOINT_VERSION``).
+        """
+        try:
+            data = orjson.loads(raw)
+            version = data["version"]
+            if version == _VERSION:
+                blocks = {name: _Block(*block) for name, block in data["blocks"].items()}
+                return cls(data["tenure"], data["sequence"], data["offset"], data["config_hash"], blocks)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError(
+                f"checkpoint manifest of {len(raw)} bytes is damaged: {type(error).__name__}: {error}; {_CURE}", code="CHECKPOINT"
+            ) from error
+        raise StateError(
+            f"checkpoint manifest: found version {version!r}, expected {_VERSION}; run the version of Streamwarden that wrote it, or a "
+            f"later one, or {_CURE}",
+            code="CHECKPOINT_VERSION",
+        )
+
+
+_CURE = "start the worker with --fresh to learn again from the restart horizon"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A checkpoint as read: what it says of itself, and its blocks by name."""
+
+    manifest: Manifest
+    blocks: dict[str, bytes]
+
+
+class _Record(Protocol):
+    @property
+    def key(self) -> bytes | None:
+        """Key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Value; None = tombstone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointTopic:
+    """The topic that checkpoints are kept in.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    n_partitions : int
+        Its partitions.
+    publish : async callable
+        Writes messages, acknowledged.
+    read : callable
+        Partition → everything that stands in it, oldest first.
+    """
+
+    name: str
+    n_partitions: int
+    publish: Callable[[Sequence[Message]], Awaitable[None]]
+    read: Callable[[int], AsyncIterator[Sequence[_Record]]]
+
+
+class CheckpointStore:
+    """Reads and writes the checkpoints of one source partition.
+
+    Parameters
+    ----------
+    checkpoints : CheckpointTopic
+        Where they are kept.
+    group : str
+        Consumer group: two groups that read one topic have checkpoints of their own.
+    topic, partition
+        The source partition.
+    config_hash : str
+        Written into manifests.
+
+    Attributes
+    ----------
+    n_bytes_written : int
+        Bytes of blocks written so far.
+    """
+
+    def __init__(self, checkpoints: CheckpointTopic, group: str, topic: str, partition: int, config_hash: str) -> None:
+        self._topic = checkpoints
+        self._source = f"{quote(group, safe='')}/{topic}/{partition}"
+        self._home = partition_of(self._source.encode(), checkpoints.n_partitions)
+        self._config_hash = config_hash
+        self._tenure = ""
+        self._last: Manifest | None = None
+        self._former_keys: set[bytes] = set()
+        self.n_bytes_written = 0
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether the next checkpoint must hold every block, changed or not."""
+        return self._last is None
+
+    @property
+    def offset(self) -> int | None:
+        """Source offset of the last checkpoint of this tenure; None when there is none yet."""
+        return None if self._last is None else self._last.offset
+
+    async def load(self) -> StoredCheckpoint | None:
+        """The newest checkpoint there is; None when the partition has none.  Begins a tenure.
+
+        Raises
+        ------
+        KafkaError
+            The broker refused or is away.
+        StateError
+            The newest manifest, or a block it names, cannot be read.
+        """
+        found = await self._read(self._home)
+        if found is None:
+            # The topic may have been given more partitions since.
+            for other in range(self._topic.n_partitions):
+                if other != self._home:
+                    found = found or await self._read(other)
+        highest = 0 if found is None else _number(found.manifest.tenure)
+        self._tenure = f"{highest + 1:08d}-{secrets.token_hex(4)}"
+        self._last = None
+        return found
+
+    async def save(self, offset: int, blocks: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
+        """Write a checkpoint.
+
+        Parameters
+        ----------
+        offset : int
+            Source offset below which every record is included in all blocks, those that did not change too.
+        blocks : mapping of str to bytes
+            Those that changed since the last checkpoint; all of them when `needs_all`.
+        gone : iterable of str
+            Names of blocks that are no more.
+
+        Raises
+        ------
+        BrokerError
+            The broker refuses for good.
+        """
+        reach("checkpoint_begun")
+        last = {} if self._last is None else self._last.blocks
+        now = {name: block for name, block in last.items() if name not in set(gone)}
+        messages: list[Message] = []
+        for name, raw in blocks.items():
+            parts = [raw[start : start + _PART_BYTES] for start in range(0, len(raw), _PART_BYTES)] or [b""]
+            place = _PLACES[name in last and last[name].place == _PLACES[0]]
+            now[name] = _Block(place, len(parts), len(raw), zlib.crc32(raw))
+            messages += [self._message(self._block_key(name, place, i), part) for i, part in enumerate(parts)]
+        half = len(messages) // 2
+        await self._topic.publish(messages[:half])
+        reach("checkpoint_half")
+        await self._topic.publish(messages[half:])
+        sequence = 1 if self._last is None else self._last.sequence + 1
+        manifest = Manifest(self._tenure, sequence, offset, self._config_hash, now)
+        await self._topic.publish([self._message(self._key("manifest"), manifest.to_json())])
+        self._last = manifest
+        self.n_bytes_written += sum(len(raw) for raw in blocks.values())
+        reach("checkpoint_written")
+        if self._former_keys:
+            await self._topic.publish([self._message(key, None) for key in sorted(self._former_keys)])
+            self._former_keys.clear()
+
+    async def _read(self, home: int) -> StoredCheckpoint | None:
+        raw_by_key: dict[bytes, bytes] = {}
+        prefix = f"{self._source}/".encode()
+        async for records in self._topic.read(home):
+            for record in records:
+                key = record.key or b""
+                if not key.startswith(prefix):
+                    continue
+                if record.value is None:
+                    raw_by_key.pop(key, None)
+                else:
+                    raw_by_key[key] = record.value
+        manifests = [Manifest.from_json(raw) for key, raw in raw_by_key.items() if key.endswith(b"/manifest")]
+        if not manifests:
+            return None
+        newest = max(manifests, key=lambda manifest: (_number(manifest.tenure), manifest.offset, manifest.sequence))
+        if home == self._home:
+            self._former_keys = set(raw_by_key)
+        return StoredCheckpoint(
+            newest, {name: self._join(newest.tenure, name, block, raw_by_key) for name, block in newest.blocks.items()}
+        )
+
+    def _join(self, tenure: str, name: str, block: _Block, raw_by_key: Mapping[bytes, bytes]) -> bytes:
+        parts = [raw_by_key.get(self._block_key(name, block.place, i, tenure=tenure)) for i in range(block.n_parts)]
+        raw = b"".join(part for part in parts if part is not None)
+        if None in parts or len(raw) != block.n_bytes or zlib.crc32(raw) != block.crc:
+            raise StateError(
+                f"checkpoint of {self._source}: block {name!r} of tenure {tenure} is damaged: found {len(raw)} bytes in "
+                f"{sum(part is not None for part in parts)} parts, expected {block.n_bytes} in {block.n_parts}; keep the topic "
+                f"{self._topic.name} and report it; {_CURE}",
+                code="CHECKPOINT_BLOCK",
+            )
+        return raw
+
+    def _key(self, *parts: Any, tenure: str | None = None) -> bytes:
+        return "/".join(str(part) for part in (self._source, tenure or self._tenure, *parts)).encode()
+
+    def _block_key(self, name: str, place: str, part: int, *, tenure: str | None = None) -> bytes:
+        return self._key("block", name, place, part, tenure=tenure)
+
+    def _message(self, key: bytes, value: bytes | None) -> Message:
+        return Message(self._topic.name, key, value, partition=self._home)
+
+
+def _number(tenure: str) -> int:
+    return int(tenure.partition("-")[0])
