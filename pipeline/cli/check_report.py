@@ -20,8 +20,9 @@ _COLOUR_BY_SEVERITY = {"P0": "bold red", "P1": "red", "P2": "yellow", "P3": "cya
 
 def make_console() -> Console:
     """A console that does not cut tables short where nobody has told its width."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
+    # No markup: what people write between brackets is theirs.
+    console = Console(markup=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, highlight=False, width=_PLAIN_WIDTH)
 
 
 def print_summary(summary: Summary, console: Console) -> None:

@@ -15,7 +15,18 @@ from pipeline.errors import ConfigError, StreamwardenError
 
 __all__ = ["COMMAND_MODULES", "build_app", "main"]
 
-COMMAND_MODULES: tuple[str, ...] = ("check", "worker", "demo", "replay", "score", "tail", "explain", "bench")
+COMMAND_MODULES: tuple[str, ...] = (
+    "check",
+    "topics",
+    "models",
+    "worker",
+    "demo",
+    "replay",
+    "score",
+    "tail",
+    "explain",
+    "bench",
+)
 """Modules under `pipeline.cli`, each with a ``register(app)``; in the order of ``--help``.  They import what is heavy inside
 the command, so that ``--help`` stays quick."""
 
