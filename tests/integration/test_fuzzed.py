@@ -13,7 +13,7 @@ from tests.integration.topic_set import Row, TopicSet
 
 pytestmark = pytest.mark.integration
 
-N_RECORDS = {"metric_json": 100_000}
+N_RECORDS = {"metric_json": 60_000, "log_json": 20_000, "fluentd_json": 20_000}
 STEP_MS = 100
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import orjson
@@ -13,6 +14,7 @@ from pipeline.alerts.state import IncidentState
 from pipeline.crosscheck.base import CheckedAnomaly
 from pipeline.engine.anomaly import Anomaly
 from tests.integration.expected import expected_anomalies
+from tests.integration.made_logs import make_logs
 from tests.integration.made_metrics import make_metrics
 from tests.integration.running_worker import RunningWorker, wait_until
 from tests.integration.topic_set import TopicSet
@@ -22,19 +24,26 @@ pytestmark = pytest.mark.integration
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 
 
-def test_metrics_become_alerts_whatever_the_compression(topics: TopicSet, start_worker: Callable[..., RunningWorker]) -> None:
+def test_metrics_and_logs_become_alerts_whatever_the_compression(
+    topics: TopicSet, start_worker: Callable[..., RunningWorker]
+) -> None:
     rows = make_metrics(400, seed=1)
+    lines = make_logs(240, seed=2, burst_at=200, news_at=220)
     sources = {codec: topics.add_source(codec) for codec in CODECS}
+    logs = topics.add_source("logs", record_format="log_json")
+    topics.config["logs"] = {"new_template_after_lines": 500}
+    n_records = len(rows) * len(CODECS) + len(lines)
     config_path = topics.create()
     before = topics.topics_on_broker()
     for codec, source in sources.items():
         topics.produce(source, rows, **{"compression.type": codec})
+    topics.produce(logs, lines)
     worker = start_worker(config_path).wait_ready()
-    worker.wait_records(len(rows) * len(CODECS))
+    worker.wait_records(n_records)
 
     expected = [
         anomaly.to_json()
-        for source in sources.values()
+        for source in (*sources.values(), logs)
         for anomaly in expected_anomalies(config_path, source, topics.read(source))
     ]
     assert len(expected) > 40
@@ -42,6 +51,9 @@ def test_metrics_become_alerts_whatever_the_compression(topics: TopicSet, start_
     published = topics.output("anomalies")
     assert sorted(record.value for record in published) == sorted(expected)
     assert all(record.key == Anomaly.from_json(record.value).series.hex.encode() for record in published)
+    kinds = Counter(Anomaly.from_json(value).kind for value in expected if b'"log_template_rate"' in value)
+    assert kinds["new_template"] >= 1
+    assert kinds["point"] >= 1
     opened = [anomaly for anomaly in map(Anomaly.from_json, expected) if anomaly.phase == "opened"]
 
     def checked() -> list[CheckedAnomaly]:
@@ -67,10 +79,12 @@ def test_metrics_become_alerts_whatever_the_compression(topics: TopicSet, start_
     states = {record.key: IncidentState.from_json(record.value) for record in topics.output("incidents")}
     assert {AlertEvent.from_json(record.value).group.encode() for record in alerts} == states.keys()
 
-    assert worker.metric("records_total", outcome="scored") == len(rows) * len(CODECS)
+    assert worker.metric("records_total", outcome="scored") == n_records
     assert worker.metric("anomalies_total") == len(expected)
     assert worker.metric("alerts_total") == len(alerts)
-    assert worker.metric("series", state="ready") + worker.metric("series", state="warming") == 8 * len(CODECS)
+    for source in sources.values():
+        n_series = worker.metric("series", state="ready", topic=source) + worker.metric("series", state="warming", topic=source)
+        assert n_series == 8
     firing = sum(state.status == "firing" for state in states.values())
     assert sum(worker.state().n_open_by_severity.values()) == firing
     assert topics.topics_on_broker() == before, "the worker makes no topics"

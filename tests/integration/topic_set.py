@@ -18,6 +18,7 @@ OUTPUTS: dict[str, dict[str, str]] = {
     "incidents": {"cleanup.policy": "compact"},
     "alerts": {},
     "dead_letters": {"max.message.bytes": "4194304"},
+    "checkpoints": {"cleanup.policy": "compact"},
 }
 
 
