@@ -12,7 +12,6 @@ from pipeline.codecs.base import LogLines, Points, SeriesKey
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import LogSettings, SourceTopic
 from pipeline.errors import StateError
-from pipeline.logs.masking import Masker
 from pipeline.logs.mined_lines import (
     LINE_FILTERED,
     LINE_LATE,
@@ -23,7 +22,8 @@ from pipeline.logs.mined_lines import (
     RateFacts,
 )
 from pipeline.logs.rate_windows import ClosedRate, RateWindows
-from pipeline.logs.template_tree import Template, TemplateTree
+from pipeline.logs.template_finder import TemplateFinder
+from pipeline.logs.template_tree import Template
 from pipeline.samples.labels import NAME_LABEL
 
 __all__ = ["OTHER", "LogMiner"]
@@ -35,8 +35,6 @@ _SERIES_PER_TEMPLATE = 4
 _MAX_EXAMPLE_CHARACTERS = 1_000
 _MAX_TEXT_CHARACTERS = 300
 _MAX_LABEL_CHARACTERS = 120
-_MAX_FOUND = 8_192
-_MAX_FOUND_BYTES = 512
 _SNAPSHOT_VERSION = 1
 
 _Group = tuple[str, ...]
@@ -95,9 +93,7 @@ class LogMiner:
         self._windows = RateWindows[_Key](
             self._window_ns, round(source.lateness_secs * NS_PER_SEC), _SERIES_PER_TEMPLATE * settings.max_templates
         )
-        self._masker = Masker()
-        self._tree = TemplateTree(settings.similarity, settings.max_templates)
-        self._found: dict[bytes, tuple[Template, int]] = {}
+        self._finder = TemplateFinder(settings.similarity, settings.max_templates)
         self._label_text_by_id: dict[str, str] = {OTHER: OTHER}
         self._n_lines = 0
         self._n_other = 0
@@ -105,7 +101,7 @@ class LogMiner:
     @property
     def n_templates(self) -> int:
         """Templates so far."""
-        return len(self._tree)
+        return len(self._finder)
 
     @property
     def n_lines(self) -> int:
@@ -129,6 +125,7 @@ class LogMiner:
         """
         del batch  # The place of a line is its row; the rest of the record does not matter to mining.
         windows = self._windows
+        find = self._finder.find
         advance, is_closed, count = windows.advance, windows.is_closed, windows.count
         watermark_ns = windows.watermark_ns
         outcome = np.full(len(lines), LINE_SCORED, dtype=np.int8)
@@ -156,10 +153,12 @@ class LogMiner:
             if group is None:
                 group = tuple([labels.get(name) or default for name, default in self._group_defaults])
                 group_by_labels[id(labels)] = group
-            template, is_new = self._template_of(message)
+            template, is_new = find(message)
+            if template is None:
+                self._n_other += 1
             key = (template.id if template is not None else OTHER, level, group)
-            if is_new and self._n_lines >= self._settings.new_template_after_lines:
-                new_templates.append(self._announce(rows[i], event_time_ns, cast(Template, template), key, message))
+            if template is not None and is_new and self._n_lines >= self._settings.new_template_after_lines:
+                new_templates.append(self._announce(rows[i], event_time_ns, template, key, message))
             self._n_lines += 1
             if not count(event_time_ns, key, message):
                 outcome[i] = LINE_FILTERED
@@ -182,7 +181,7 @@ class LogMiner:
             "version": _SNAPSHOT_VERSION,
             "n_lines": self._n_lines,
             "n_other": self._n_other,
-            "templates": self._tree.snapshot(),
+            "templates": self._finder.snapshot(),
             "label_texts": dict(self._label_text_by_id),
             "windows": self._windows.snapshot(),
         }
@@ -203,26 +202,9 @@ class LogMiner:
             )
         self._n_lines = int(snapshot["n_lines"])
         self._n_other = int(snapshot["n_other"])
-        self._tree.restore(snapshot["templates"])
+        self._finder.restore(snapshot["templates"])
         self._label_text_by_id = dict(snapshot["label_texts"])
         self._windows.restore(snapshot["windows"], _to_key)
-        self._found = {}
-
-    def _template_of(self, message: str) -> tuple[Template | None, bool]:
-        shape = self._masker.shape(message)
-        found = self._found.get(shape)
-        if found is not None and found[0].group.version == found[1]:
-            template = found[0]
-            template.n_lines += 1
-            return template, False
-        learned = self._tree.learn(self._masker.mask(shape))
-        if learned.template is None:
-            self._n_other += 1
-        elif len(shape) <= _MAX_FOUND_BYTES:
-            if len(self._found) >= _MAX_FOUND:
-                self._found.clear()
-            self._found[shape] = (learned.template, learned.template.group.version)
-        return learned.template, learned.is_new
 
     def _announce(self, row: int, event_time_ns: int, template: Template, key: _Key, message: str) -> NewTemplate:
         self._fix_label_text(template.id)
@@ -232,7 +214,7 @@ class LogMiner:
     def _facts_of(self, rate: ClosedRate[_Key]) -> RateFacts:
         template_id = rate.key[0]
         self._fix_label_text(template_id)
-        template = self._tree.get(template_id)
+        template = self._finder.get(template_id)
         if template is None:
             return RateFacts(OTHER, rate.n_lines, self._n_other, rate.example)
         return RateFacts(template.text[:_MAX_TEXT_CHARACTERS], rate.n_lines, template.n_lines, rate.example)
@@ -240,7 +222,7 @@ class LogMiner:
     def _fix_label_text(self, template_id: str) -> None:
         # The text in the labels is that of the first report, for ever: labels are the identity of a series.
         if template_id not in self._label_text_by_id:
-            template = self._tree.get(template_id)
+            template = self._finder.get(template_id)
             text = template.text if template is not None else ""
             if len(text) > _MAX_LABEL_CHARACTERS:
                 text = text[: _MAX_LABEL_CHARACTERS - 1] + "…"
