@@ -51,7 +51,7 @@ class RecordedData:
     @property
     def services(self) -> frozenset[str]:
         """Values of the ``service`` label of its series."""
-        return frozenset({_dataset(path) for path in self.metric_files} | {path.stem.lower() for path in self.log_files})
+        return frozenset({_service(path) for path in (*self.metric_files, *self.log_files)})
 
     def entries(self, end_ns: int) -> Iterator[TimedEntry]:
         """Every record in order of its moved event time; each file's newest record falls on `end_ns`.
@@ -87,8 +87,17 @@ def _dataset(path: Path) -> str:
     return path.parent.name
 
 
+def _service(path: Path) -> str:
+    # Files have nothing to do with each other: each is a service, so that incidents do not mix them.
+    return path.name.partition(".")[0].lower()
+
+
+def _labels(path: Path) -> dict[str, str]:
+    return {RECORDED_LABEL: _dataset(path), "service": _service(path)}
+
+
 def _open_metrics(path: Path) -> History:
-    return open_history([path], HistoryOptions(labels={RECORDED_LABEL: _dataset(path), "service": _dataset(path)}))
+    return open_history([path], HistoryOptions(labels=_labels(path)))
 
 
 def _shift(history: History, end_ns: int) -> int:
@@ -104,8 +113,7 @@ def _metric_entries(path: Path, end_ns: int) -> Iterator[TimedEntry]:
 
 
 def _log_entries(path: Path, end_ns: int) -> Iterator[TimedEntry]:
-    labels = {RECORDED_LABEL: _dataset(path), "service": path.stem.lower()}
-    history = open_history([path], HistoryOptions(labels=labels))
+    history = open_history([path], HistoryOptions(labels=_labels(path)))
     lines = [entry for entry in history.entries() if isinstance(entry, LineEntry)]
     gap_ns = round(_LOG_SPAN_SECS * NS_PER_SEC / max(len(lines), 1))
     for i, line in enumerate(lines):

@@ -40,7 +40,7 @@ def test_known_data_sets_are_found_alone(folder: Path) -> None:
     assert found is not None
     assert [path.name for path in found.metric_files] == ["a.csv", "b.csv"]
     assert [path.name for path in found.log_files] == ["Zookeeper.parquet"]
-    assert found.services == {"realAWSCloudwatch", "zookeeper"}
+    assert found.services == {"a", "b", "zookeeper"}
 
 
 def test_every_file_ends_at_the_end_and_lines_keep_their_order(folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_every_file_ends_at_the_end_and_lines_keep_their_order(folder: Path) -> 
     records = [orjson.loads(timed.entry.to_record().value) for timed in entries]
     metrics = [record for record in records if "value" in record]
     assert [record["name"] for record in metrics].count("a") == 12
-    assert all(record["labels"] == {"dataset": "realAWSCloudwatch", "service": "realAWSCloudwatch"} for record in metrics)
+    assert all(record["labels"] == {"dataset": "realAWSCloudwatch", "service": record["name"]} for record in metrics)
     lines = [(record["message"], record["ts"]) for record in records if "message" in record]
     assert [message for message, _ in lines] == [f"line {i}" for i in range(40)]
     gaps = {b - a for (_, a), (_, b) in pairwise(lines)}
