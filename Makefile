@@ -15,6 +15,7 @@ BROKER ?=
 DATA ?=
 SPEED ?=
 ARGS ?=
+BENCH ?= models
 TESTS ?=
 
 say = printf 'streamwarden: %s\n'
@@ -26,7 +27,7 @@ help:
 	@echo 'make test     all tests, on Apache Kafka where Java 17 and Maven are there'
 	@echo 'make gates    ruff, mypy, import-linter, the shipped configuration'
 	@echo 'make soak     the long tests'
-	@echo 'make bench    benchmarks; results go to .bench/'
+	@echo 'make bench    a benchmark: BENCH=models (default) or another of `streamwarden bench --help`'
 	@echo 'make venv     only the virtual environment (.venv), with everything for development'
 	@echo 'make format   ruff format and the mends ruff can make'
 	@echo 'make lock     pins anew what is installed (requirements.lock)'
@@ -84,7 +85,7 @@ format: $(VENV)/dev.stamp
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/dev.stamp
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/streamwarden bench $(BENCH) $(ARGS)
 
 lock: $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

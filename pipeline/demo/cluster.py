@@ -6,13 +6,15 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from pipeline.client.connection import connection_settings, unreachable
+from pipeline.client.connection import connection_settings
+from pipeline.client.topic_admin import TopicAdmin
+from pipeline.client.topic_plan import TopicSpec, make_plan, want_topics
 from pipeline.config.schema import BrokerSettings, Config, SecuritySettings
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from pipeline.demo.brokers.base import OwnBroker
@@ -23,6 +25,7 @@ from pipeline.errors import BrokerError, ConfigError
 __all__ = ["Cluster", "open_cluster"]
 
 _ADDRESS = re.compile(r"^[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$")
+_OF_MORE_NODES = frozenset({"min.insync.replicas"})
 _CANNOT_BE_HAD = frozenset({"NO_EMBEDDED", "NO_JAVA", "NO_MAVEN"})
 
 
@@ -66,30 +69,16 @@ class Cluster:
         BrokerError
             The cluster cannot be reached or refused one.
         """
-        topics = {topic.name: topic for topic in (*config.topics, *dict(config.outputs).values())}
-        wanted: dict[str, dict[str, Any]] = {}
-        for name, topic in topics.items():
-            wanted[name] = {
-                "num_partitions": topic.partitions,
-                "replication_factor": 1 if self.is_own else topic.replication_factor,
-                "configs": {
-                    key: value for key, value in topic.config.items() if not (self.is_own and key == "min.insync.replicas")
-                },
-            }
-        try:
-            admin: Any = KafkaAdminClient(**self.settings)
-        except KafkaError as error:
-            raise unreachable(self.bootstrap, error) from error
-        try:
-            for name, options in wanted.items():
-                admin.create_topics({name: options}, timeout_ms=20_000)
-                self._made.append(name)
-        except KafkaError as error:
-            raise BrokerError(
-                f"{self.bootstrap}: the cluster refused to make the topic {name}: {error}", code="TOPIC_REFUSED"
-            ) from error
-        finally:
-            admin.close()
+        specs = [self._adapt(spec) for spec in want_topics(config)]
+        with TopicAdmin(self.settings) as admin:
+            admin.apply(make_plan(specs, {}), lambda change: self._made.append(change.topic))
+
+    def _adapt(self, spec: TopicSpec) -> TopicSpec:
+        """One node keeps one copy; what a run sends is as old as its history, and is kept."""
+        if not self.is_own:
+            return spec
+        settings = {name: value for name, value in spec.settings.items() if name not in _OF_MORE_NODES}
+        return replace(spec, replication_factor=1, settings=settings | {"retention.ms": "-1"})
 
     def clear(self, say: Callable[[str], None]) -> None:
         """Delete what `provision` has made and the group of the run, on a cluster that stays."""
