@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.anomaly import Anomaly, AnomalyPhase
@@ -34,6 +36,16 @@ class Absence:
     position: int
     last_ns: int
     interval_ns: int
+
+    def to_list(self, detectors: Sequence[DetectorSettings]) -> list[str | int]:
+        """Plain values; the detector by name, since its place may be another after a change of the configuration."""
+        return [detectors[self.ordinal].name, self.offset, self.position, self.last_ns, self.interval_ns]
+
+    @classmethod
+    def from_list(cls, data: Sequence[Any], detectors: Sequence[DetectorSettings]) -> Absence | None:
+        """Inverse of `to_list`; None when there is no detector of that name any more."""
+        ordinals = {one.name: ordinal for ordinal, one in enumerate(detectors)}
+        return cls(ordinals[data[0]], *map(int, data[1:])) if data[0] in ordinals else None
 
     def report(
         self,

@@ -7,8 +7,9 @@ time happens at the record that moves it, so the outcome is the same however the
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,17 +22,20 @@ from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.accounting import DEAD_LETTERED, FILTERED, LATE, Accounting
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
+from pipeline.engine.dirty_blocks import BLOCK_SLOTS, DirtyBlocks
 from pipeline.engine.explanation import explain_rate, format_duration
 from pipeline.engine.outcome import RecordOutcomes
 from pipeline.engine.report import Place, Reporter
 from pipeline.engine.series_flow import RankedAnomaly, SeriesFlow
-from pipeline.errors import RecordError, SampleError
+from pipeline.errors import RecordError, SampleError, StateError
 from pipeline.failpoint import reach
 from pipeline.logs.mined_lines import CEILING_REASON, MinedLines, NewTemplate
 from pipeline.logs.miner import LogMiner
 from pipeline.samples.batch import SampleBatch
 
-__all__ = ["Coverage", "Lane", "LaneOutput"]
+__all__ = ["SNAPSHOT_VERSION", "Coverage", "Lane", "LaneOutput"]
+
+SNAPSHOT_VERSION = 1
 
 _NS_PER_MS = 1_000_000
 _LATEST_MS = 7_258_118_400_000
@@ -105,6 +109,9 @@ class Lane:
         self.accounting = Accounting()
         self.next_offset = 0
         self._future_ns = min(round(source.future_secs * NS_PER_SEC), _LATEST_MS * _NS_PER_MS)
+        self._source = source
+        self._partition = partition
+        self._config_hash = config_hash
         self._codec = codec(source)
         self._miner = LogMiner(config.logs, source)
         self._flow = SeriesFlow(config, source, Reporter(source.name, partition, config_hash))
@@ -176,6 +183,73 @@ class Lane:
         outcomes = RecordOutcomes(batch, [BadRecord(row, error) for row in range(len(batch))], 0)
         n_replayed = int(np.searchsorted(batch.offset, emit_from_offset))
         return LaneOutput([], outcomes.settle(self.accounting, n_replayed=n_replayed))
+
+    def snapshot(self, blocks: Iterable[int] | None = None) -> dict[str, Any]:
+        """Everything the lane knows, or of the series only those of some blocks of slots; shares no memory with it.
+
+        Parameters
+        ----------
+        blocks : iterable of int, optional
+            Blocks of `BLOCK_SLOTS` slots; None = all.
+
+        Returns
+        -------
+        dict
+            Plain values and arrays: ``head``, and ``blocks`` by number.  A whole one goes into `restore`.
+        """
+        n_slots = self._flow.index.n_slots
+        chosen = range(-(-n_slots // BLOCK_SLOTS)) if blocks is None else blocks
+        return {
+            "head": {
+                "version": SNAPSHOT_VERSION,
+                "source": [self._source.name, self._partition],
+                "config_hash": self._config_hash,
+                "model_hash": self._flow.detectors.model_hash,
+                "next_offset": self.next_offset,
+                "accounting": self.accounting.to_dict(),
+                "flow": self._flow.snapshot_head(),
+                "miner": self._miner.snapshot() if self._source.kind == "logs" else None,
+            },
+            "blocks": {
+                block: self._flow.snapshot_slots(block * BLOCK_SLOTS, min((block + 1) * BLOCK_SLOTS, n_slots)) for block in chosen
+            },
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take over a whole snapshot; from there on the outcome is, bit for bit, that of the lane it is of.
+
+        A changed configuration keeps what it did not change: a detector keeps its series' state when its name, model and parameters
+        are the same; series whose detectors are others now begin anew with them.
+
+        Raises
+        ------
+        StateError
+            The lane has taken records in already, or the snapshot is of another partition (``SNAPSHOT_SOURCE``), of an unknown
+            version (``SNAPSHOT_VERSION``), or damaged.
+        """
+        head = snapshot["head"]
+        if head["version"] != SNAPSHOT_VERSION:
+            raise StateError(
+                f"snapshot of a lane: found version {head['version']!r}, expected {SNAPSHOT_VERSION}; run the release that wrote "
+                "it, or start without it",
+                code="SNAPSHOT_VERSION",
+            )
+        if head["source"] != [self._source.name, self._partition] or self.accounting.consumed:
+            raise StateError(
+                f"snapshot of {head['source']} for a lane of {[self._source.name, self._partition]} that has taken in "
+                f"{self.accounting.consumed} records; expected a fresh lane of the same partition",
+                code="SNAPSHOT_SOURCE",
+            )
+        self._flow.restore(head["flow"], list(snapshot["blocks"].values()))
+        if self._source.kind == "logs" and head["miner"] is not None:
+            self._miner.restore(head["miner"])
+        self.accounting = Accounting.from_dict(head["accounting"])
+        self.next_offset = int(head["next_offset"])
+
+    @property
+    def dirty(self) -> DirtyBlocks:
+        """Blocks of slots of which something is not in a checkpoint yet."""
+        return self._flow.dirty
 
     def _take_points(self, batch: RecordBatch, points: Points, n_replayed: int, outcomes: RecordOutcomes) -> list[Anomaly]:
         samples = self._to_samples(batch, points)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.clock import NS_PER_SEC
 from pipeline.config.schema import DetectorSettings
@@ -35,6 +37,18 @@ class News:
     place: Place
     template: str
     example: str
+
+    def to_list(self, detectors: Sequence[DetectorSettings]) -> list[Any]:
+        """Plain values; the detector by name, since its place may be another after a change of the configuration."""
+        place = [self.place.offset, self.place.position, self.place.event_time_ns]
+        return [detectors[self.ordinal].name, self.series.to_dict(), place, self.template, self.example]
+
+    @classmethod
+    def from_list(cls, data: Sequence[Any], detectors: Sequence[DetectorSettings]) -> News | None:
+        """Inverse of `to_list`; None when there is no detector of that name any more."""
+        ordinals = {one.name: ordinal for ordinal, one in enumerate(detectors)}
+        name, series, place, template, example = data
+        return cls(ordinals[name], LabelSet(series), Place(*place), template, example) if name in ordinals else None
 
     def due_ns(self, detector: DetectorSettings) -> int:
         """Watermark from which it is known, ns UTC."""

@@ -7,8 +7,8 @@ new comes after the watermark may have let others be evicted, is a batch cut int
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.absence import Absence
 from pipeline.engine.accounting import DEAD_LETTERED, DUPLICATE, FILTERED, LATE, SCORED, Accounting
 from pipeline.engine.anomaly import Anomaly, AnomalyPhase
+from pipeline.engine.dirty_blocks import DirtyBlocks
 from pipeline.engine.episode_kernel import CLEARED
 from pipeline.engine.news import News
 from pipeline.engine.report import Context, Place, Reporter
@@ -103,6 +104,8 @@ class SeriesFlow:
     detectors : Detectors
     n_evicted : int
         Series forgotten so far.
+    dirty : DirtyBlocks
+        Slots of which something is not in a checkpoint yet.
     """
 
     def __init__(self, config: Config, source: SourceTopic, reporter: Reporter) -> None:
@@ -118,6 +121,7 @@ class SeriesFlow:
         self._reporter = reporter
         self._absences: dict[int, Absence] = {}
         self._news: list[News] = []
+        self.dirty = DirtyBlocks()
 
     def take(
         self,
@@ -157,12 +161,56 @@ class SeriesFlow:
             self._score(samples, at, end, verdicts, turns, outcome, anomalies, accounting)
             if idle.size:
                 self._evict(samples, end, idle, anomalies, accounting)
+            self.dirty.mark(samples.slot[at:end])
+            self.dirty.mark(idle)
             at = end
         if accounting is not None:
             accounting.add_samples(outcome[start:stop])
         # Stable: what is of one sample and rank stays in order of detectors and slots.
         anomalies.sort(key=lambda ranked: ranked[:3])
         return FlowOutput(outcome[start:stop], errors, anomalies)
+
+    def snapshot_head(self) -> dict[str, Any]:
+        """What belongs to no single series, as plain values."""
+        return {
+            "n_slots": self.index.n_slots,
+            "time": self.clock.time,
+            "n_evicted": self.n_evicted,
+            "routing_hash": self.detectors.routing_hash,
+            "absences": [[slot, *one.to_list(self._settings)] for slot, one in sorted(self._absences.items())],
+            "news": [one.to_list(self._settings) for one in self._news],
+        }
+
+    def snapshot_slots(self, start: int, stop: int) -> dict[str, Any]:
+        """The series in slots from `start` up to `stop`: a dict of arrays and plain values, all copies."""
+        series = self.index.labels_in(start, stop)
+        slots = np.array([slot for slot, _ in series], dtype=np.int64)
+        return {"series": series, "clock": self.clock.snapshot(slots), "detectors": self.detectors.snapshot(start, stop)}
+
+    def restore(self, head: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> None:
+        """Take over snapshots of the head and of all slots; nothing was taken in yet.
+
+        Raises
+        ------
+        StateError
+            They are damaged or of another release.
+        """
+        n_slots = int(head["n_slots"])
+        self.index.restore(n_slots, [one for block in blocks for one in block["series"]])
+        self.clock.reserve(n_slots)
+        self.clock.restore_time(head["time"])
+        self.detectors.reserve(n_slots)
+        for block in blocks:
+            series = {slot: self.index.label_set(slot) for slot, _ in block["series"]}
+            self.clock.restore(np.fromiter(series, dtype=np.int64, count=len(series)), block["clock"])
+            self.detectors.restore(
+                block["detectors"], series, is_routing_same=head["routing_hash"] == self.detectors.routing_hash
+            )
+        self.n_evicted = int(head["n_evicted"])
+        absences = {int(slot): Absence.from_list(one, self._settings) for slot, *one in head["absences"]}
+        self._absences = {slot: one for slot, one in absences.items() if one is not None}
+        news = [News.from_list(one, self._settings) for one in head["news"]]
+        self._news = [one for one in news if one is not None]
 
     def announce(self, news: NewTemplate, place: Place, *, is_told: bool) -> list[RankedAnomaly]:
         """Take in a new template, between the samples before its record and those from it on.
@@ -259,6 +307,7 @@ class SeriesFlow:
                     if absence is not None:
                         turns.append(_Turn(i + 1, _HEARD, "cleared", _place_of(samples, i), slot, absence))
             if silent.size:
+                self.dirty.mark(silent)
                 at = _place_of(samples, end - 1)
                 place = Place(at.offset, at.position, self.clock.watermark_ns)
                 for slot in silent.tolist():
