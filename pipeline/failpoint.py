@@ -34,6 +34,7 @@ POINTS = (
     "after_publish",
     "before_commit",
     "after_commit",
+    "verdicts_kept",
     "checked",
     "incident_state_written",
     "alerts_published",

@@ -167,16 +167,20 @@ def check_topics(config: Config, findings: Findings) -> None:
                 cure=f"write one of them, or kind: {'logs' if topic.kind == 'metrics' else 'metrics'}",
                 among=[("topics", i, "kind")],
             )
-    checked, incidents = config.outputs.checked, config.outputs.incidents
-    if checked.partitions != incidents.partitions:
-        findings.note(
-            ("outputs", "incidents", "partitions"),
-            "CFG306",
-            expected=f"{checked.partitions}, as outputs.checked has",
-            found=str(incidents.partitions),
-            cure="give both the same number of partitions: an incident's state must meet its anomalies",
-            among=[("outputs", "checked", "partitions")],
-        )
+    for name, beside, why in (
+        ("incidents", "checked", "an incident's state must meet its anomalies"),
+        ("verdicts", "anomalies", "a verdict must meet its anomaly"),
+    ):
+        expected, found = getattr(config.outputs, beside).partitions, getattr(config.outputs, name).partitions
+        if expected != found:
+            findings.note(
+                ("outputs", name, "partitions"),
+                "CFG306",
+                expected=f"{expected}, as outputs.{beside} has",
+                found=str(found),
+                cure=f"give both the same number of partitions: {why}",
+                among=[("outputs", beside, "partitions")],
+            )
 
 
 def check_settings(config: Config, findings: Findings) -> None:

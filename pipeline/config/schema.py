@@ -151,6 +151,11 @@ class OutputTopics(Section):
     checked: OutputTopic = Field(
         OutputTopic(name="anomalies-checked"), description="Anomalies with a second opinion, keyed by incident group."
     )
+    verdicts: OutputTopic = Field(
+        OutputTopic(name="verdicts"),
+        description="Ledger of the cross-check: every verdict and every judgement of an operator, keyed by series; partitions must "
+        "equal those of `anomalies`.",
+    )
     alerts: OutputTopic = Field(OutputTopic(name="alerts"), description="Alert events, keyed by incident id.")
     incidents: OutputTopic = Field(
         OutputTopic(name="incidents", config={"cleanup.policy": "compact"}),
@@ -282,7 +287,7 @@ class CrosscheckSettings(Section):
 
     provider: ProviderSettings | None = Field(LocalProvider(), description="Who is asked; null switches the cross-check off.")
     deadline_secs: Annotated[float, Field(gt=0)] = Field(5.0, description="A verdict later than this is unknown.")
-    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(64, description="Candidates asked about at a time.")
+    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(1_000, description="Candidates asked about at a time.")
     policy: Annotated[dict[Severity, Policy], AfterValidator(_complete_policy)] = Field(
         DEFAULT_POLICY,
         description="Per severity: emit at once and update with the verdict, or hold until the verdict or the deadline; "

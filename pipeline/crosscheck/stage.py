@@ -14,7 +14,7 @@ from pipeline.engine.anomaly import Anomaly
 from pipeline.errors import ProviderError
 from pipeline.samples.labels import LabelSet
 
-__all__ = ["CrosscheckObserver", "CrosscheckStage", "Publish"]
+__all__ = ["CrosscheckObserver", "CrosscheckStage", "Publish", "VerdictLedger"]
 
 Publish = Callable[[CheckedAnomaly], Awaitable[None]]
 
@@ -26,6 +26,16 @@ class CrosscheckObserver(Protocol):
 
     def observe_verdict(self, provider: str, outcome: str, reason: str, latency_secs: float) -> None:
         """One verdict: by whom, what, why, and how long it took from the arrival of the anomaly."""
+
+
+class VerdictLedger(Protocol):
+    """Keeps every verdict, and knows those that were given before a crash."""
+
+    def recall(self, anomaly: Anomaly) -> Verdict | None:
+        """The verdict that was given about it already; None when there is none: it is asked about."""
+
+    async def keep(self, anomalies: Sequence[Anomaly], verdicts: Sequence[Verdict], latency_secs: float) -> Sequence[Verdict]:
+        """Write verdicts down, acknowledged; returns them as they are to be published."""
 
 
 class _Blind:
@@ -60,7 +70,8 @@ class CrosscheckStage:
     - every anomaly handed in is published finally exactly once, or `check` raises;
     - anomalies of one series are published in the order they came, also across concurrent calls of `check`;
     - under ``emit_then_update`` the anomaly is published without a verdict first, before the answer is awaited;
-    - a provider that raises, is late, or answers nonsense gives ``unknown``: it never silences an alert.
+    - a provider that raises, is late, or answers nonsense gives ``unknown``: it never silences an alert;
+    - with a ledger, a verdict is kept before the anomaly is published with it, and one that was kept is not asked for again.
 
     Parameters
     ----------
@@ -85,7 +96,13 @@ class CrosscheckStage:
         self._last_by_series: dict[LabelSet, asyncio.Future[None]] = {}
         self._abandoned: set[asyncio.Task[Sequence[Verdict]]] = set()
 
-    async def check(self, anomalies: Sequence[Anomaly], severity_of: Callable[[Anomaly], Severity], publish: Publish) -> None:
+    async def check(
+        self,
+        anomalies: Sequence[Anomaly],
+        severity_of: Callable[[Anomaly], Severity],
+        publish: Publish,
+        ledger: VerdictLedger | None = None,
+    ) -> None:
         """Publish every anomaly of a batch, with its verdict where one is called for; returns when all are final.
 
         Parameters
@@ -96,11 +113,13 @@ class CrosscheckStage:
             Provisional severity, which chooses the policy.
         publish : async callable
             Sends one checked anomaly; called one at a time per series, concurrently for different series.
+        ledger : VerdictLedger, optional
+            Keeps verdicts; without one they are only published.
 
         Raises
         ------
         Exception
-            What `publish` raised; the rest of the batch is then given up, and is to be checked again from its offset.
+            What `publish` or the ledger raised; the rest of the batch is then given up, and is to be checked again from its offset.
         asyncio.CancelledError
             The caller gave up; nothing is published any more.
         """
@@ -131,13 +150,21 @@ class CrosscheckStage:
 
         # The series come first, so that what is emitted at once does not wait for a provider that computes in this loop.
         tasks = [asyncio.create_task(publish_series(series, batch)) for series, batch in by_series.items()]
-        candidates = [anomaly for anomaly in anomalies if id(anomaly) in answers]
+        candidates = []
+        for anomaly in anomalies:
+            if id(anomaly) in answers:
+                recalled = None if ledger is None else ledger.recall(anomaly)
+                if recalled is None:
+                    candidates.append(anomaly)
+                else:
+                    answers[id(anomaly)].set_result(recalled)
         deadline_secs = loop.time() + self._settings.deadline_secs
         asked_secs = self._clock.monotonic_secs()
         size = self._settings.max_in_flight
         for start in range(0, len(candidates), size):
             chunk = candidates[start : start + size]
-            tasks.append(asyncio.create_task(self._answer(chunk, [answers[id(one)] for one in chunk], deadline_secs, asked_secs)))
+            own = [answers[id(one)] for one in chunk]
+            tasks.append(asyncio.create_task(self._answer(chunk, own, deadline_secs, asked_secs, ledger)))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -168,10 +195,17 @@ class CrosscheckStage:
             del self._last_by_series[series]
 
     async def _answer(
-        self, chunk: Sequence[Anomaly], answers: Sequence[asyncio.Future[Verdict]], deadline_secs: float, asked_secs: float
+        self,
+        chunk: Sequence[Anomaly],
+        answers: Sequence[asyncio.Future[Verdict]],
+        deadline_secs: float,
+        asked_secs: float,
+        ledger: VerdictLedger | None,
     ) -> None:
         verdicts = await self._ask(chunk, deadline_secs)
         latency_secs = self._clock.monotonic_secs() - asked_secs
+        if ledger is not None:
+            verdicts = await ledger.keep(chunk, verdicts, latency_secs)
         for answer, verdict in zip(answers, verdicts, strict=True):
             self._observer.observe_verdict(verdict.provider, verdict.outcome, verdict.reason, latency_secs)
             if not answer.done():

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline.alerts.grouping import incident_group
 from pipeline.alerts.severity import Severity, grade_anomaly
+from pipeline.clock import Clock
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
 from pipeline.crosscheck.base import CheckedAnomaly
+from pipeline.crosscheck.pending import PendingChecks
 from pipeline.crosscheck.stage import CrosscheckStage
 from pipeline.engine.anomaly import Anomaly
 from pipeline.errors import StreamwardenError
 from pipeline.failpoint import reach
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Message, Publisher
+from pipeline.service.verdict_ledger import PartitionLedger
 from pipeline.telemetry.events import Telemetry
 
 __all__ = ["CrosscheckFlow", "resume_offset"]
@@ -43,31 +48,62 @@ class CrosscheckFlow:
     stage : CrosscheckStage
         Asks the provider.
     publisher : Publisher
-        For checked anomalies.
+        For checked anomalies and verdicts.
+    clock : Clock
+        The wall clock.
     telemetry : Telemetry
         Told of messages that cannot be read.
     """
 
-    is_restored = True
-
     def __init__(
-        self, config: Config, partition: int, stage: CrosscheckStage, publisher: Publisher, telemetry: Telemetry
+        self,
+        config: Config,
+        partition: int,
+        stage: CrosscheckStage,
+        publisher: Publisher,
+        clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._config = config
         self._partition = partition
         self._stage = stage
         self._publisher = publisher
+        self._clock = clock
         self._telemetry = telemetry
+        self._ledger = PartitionLedger(config, partition, publisher, clock, telemetry)
+        self._pending = PendingChecks()
+        self._is_restored = False
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the verdicts given before have been read."""
+        return self._is_restored
+
+    @property
+    def n_pending(self) -> int:
+        """Cross-checks under way."""
+        return len(self._pending)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Cross-checks under way, with the offsets they include, as plain values for a checkpoint."""
+        return self._pending.to_dict()
 
     async def restore(self, committed: int | None) -> int:
-        """There is no state; messages come at least once and repeats change nothing downstream.
+        """Read the verdicts that were given about what is to be read again, so that nobody is asked twice.
 
         Raises
         ------
         KafkaError
             The broker refused or is away.
         """
-        return await resume_offset(self._config, self._config.outputs.anomalies.name, self._partition, committed)
+        topic = self._config.outputs.anomalies.name
+        next_offset = await resume_offset(self._config, topic, self._partition, committed)
+        async with PartitionReader(self._config.broker) as reader:
+            n_verdicts = await self._ledger.restore(reader, next_offset)
+        self._pending = PendingChecks(next_offset)
+        self._telemetry.emit("verdicts_restored", partition=self._partition, n_verdicts=n_verdicts, offset=next_offset)
+        self._is_restored = True
+        return next_offset
 
     async def process(self, batch: RecordBatch) -> None:
         """Check a batch; returns when every anomaly of it has been passed on finally.
@@ -78,9 +114,13 @@ class CrosscheckFlow:
             The broker refuses for good.
         """
         anomalies: list[Anomaly] = []
+        now_ns = self._clock.now_ns()
         for row, value in enumerate(batch.values()):
             try:
-                anomalies.append(Anomaly.from_json(value or b""))
+                anomaly = Anomaly.from_json(value or b"")
+                anomalies.append(anomaly)
+                if anomaly.phase == "opened":
+                    self._pending.take(anomaly.id, int(batch.offset[row]), now_ns)
             except (KeyError, TypeError, ValueError, StreamwardenError) as error:
                 self._telemetry.emit(
                     "message_skipped",
@@ -90,11 +130,15 @@ class CrosscheckFlow:
                     partition=batch.partition,
                     offset=int(batch.offset[row]),
                 )
-        await self._stage.check(anomalies, self._severity_of, self._pass_on)
+        if len(batch):
+            self._pending.advance(int(batch.offset[-1]) + 1)
+        await self._stage.check(anomalies, self._severity_of, self._pass_on, self._ledger)
         reach("checked")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Let go of what was read, stop exporting the gauge."""
+        self._ledger.forget()
+        self._telemetry.metrics.drop("crosscheck_pending", partition=str(self._partition))
 
     def _severity_of(self, anomaly: Anomaly) -> Severity:
         return grade_anomaly(anomaly, self._config.alerts.severity).severity
@@ -102,3 +146,7 @@ class CrosscheckFlow:
     async def _pass_on(self, checked: CheckedAnomaly) -> None:
         group = incident_group(checked.anomaly, self._config.alerts.incident, self._config.worker.region)
         await self._publisher.publish([Message(self._config.outputs.checked.name, group.encode(), checked.to_json())])
+        if checked.is_final:
+            self._pending.finish(checked.anomaly.id)
+        else:
+            self._pending.tell(checked.anomaly.id)

@@ -19,12 +19,14 @@ from faust.types import TP
 from pipeline.clock import SystemClock
 from pipeline.config.fingerprint import config_hash
 from pipeline.config.schema import Config
+from pipeline.crosscheck.base import Provider
 from pipeline.crosscheck.registry import build_provider
 from pipeline.crosscheck.stage import CrosscheckStage
 from pipeline.errors import BrokerError, StateError, StreamwardenError
 from pipeline.service.app import WorkerApp, build_app
 from pipeline.service.assignment import Assignment
 from pipeline.service.crosscheck_flow import CrosscheckFlow
+from pipeline.service.crosscheck_gauges import show_crosscheck
 from pipeline.service.flow import Flow
 from pipeline.service.incident_flow import IncidentFlow
 from pipeline.service.kafka_settings import connection_arguments
@@ -72,6 +74,7 @@ class Worker:
         self._pulse_secs = time.monotonic()
         self._covered_secs = 0.0
         self._app: WorkerApp | None = None
+        self._provider: Provider | None = None
 
     async def run(self) -> None:
         """Run until a signal, or until something ends it.
@@ -112,8 +115,8 @@ class Worker:
         self._telemetry.emit("kernels_warmed", secs=round(sum(secs.values()), 3), slowest=dict(Counter(secs).most_common(3)))
         self._is_warm = True
         self._publisher = Publisher(self._config.broker, self._telemetry)
-        provider = build_provider(self._config.crosscheck, self._clock)
-        self._stage = CrosscheckStage(self._config.crosscheck, provider, self._clock, self._telemetry.metrics)
+        self._provider = build_provider(self._config.crosscheck, self._clock)
+        self._stage = CrosscheckStage(self._config.crosscheck, self._provider, self._clock, self._telemetry.metrics)
         try:
             await self._until_stopped(asyncio.create_task(self._connect()))
             if not self._stop.is_set():
@@ -210,7 +213,15 @@ class Worker:
     async def _check_topics(self) -> None:
         config, outputs = self._config, self._config.outputs
         wanted = [topic.name for topic in config.topics] + [
-            topic.name for topic in (outputs.anomalies, outputs.checked, outputs.alerts, outputs.incidents, outputs.dead_letters)
+            topic.name
+            for topic in (
+                outputs.anomalies,
+                outputs.checked,
+                outputs.verdicts,
+                outputs.alerts,
+                outputs.incidents,
+                outputs.dead_letters,
+            )
         ]
         admin = AIOKafkaAdminClient(**connection_arguments(config.broker), client_id="streamwarden-worker")
         try:
@@ -224,17 +235,18 @@ class Worker:
                 f"{config.broker.bootstrap}: topic {', '.join(missing)} not there; create the topics with `streamwarden topics apply`",
                 code="TOPIC_MISSING",
             )
-        if found[outputs.checked.name] != found[outputs.incidents.name]:
-            raise BrokerError(
-                f"{outputs.incidents.name} has {found[outputs.incidents.name]} partitions, {outputs.checked.name} has "
-                f"{found[outputs.checked.name]}; expected the same number; make them equal (`streamwarden topics diff`)",
-                code="TOPIC_PARTITIONS",
-            )
+        for one, other in ((outputs.incidents, outputs.checked), (outputs.verdicts, outputs.anomalies)):
+            if found[one.name] != found[other.name]:
+                raise BrokerError(
+                    f"{one.name} has {found[one.name]} partitions, {other.name} has {found[other.name]}; expected the same number; "
+                    "make them equal (`streamwarden topics diff`)",
+                    code="TOPIC_PARTITIONS",
+                )
 
     def _new_flow(self, tp: TP) -> Flow:
         config, outputs = self._config, self._config.outputs
         if tp.topic == outputs.anomalies.name:
-            return CrosscheckFlow(config, tp.partition, self._stage, self._publisher, self._telemetry)
+            return CrosscheckFlow(config, tp.partition, self._stage, self._publisher, self._clock, self._telemetry)
         if tp.topic == outputs.checked.name:
             hold = partial(self._assignment.hold, tp)
             return IncidentFlow(config, tp.partition, self._publisher, self._clock, self._telemetry, hold)
@@ -250,6 +262,10 @@ class Worker:
                 self._covered_secs = self._pulse_secs
                 self._show_coverage()
             self._tick_incidents(self._app)
+            n_pending = {
+                tp.partition: flow.n_pending for tp, flow in self._assignment.flows.items() if isinstance(flow, CrosscheckFlow)
+            }
+            show_crosscheck(self._telemetry.metrics, self._provider, n_pending)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is ends the process
             self._fail(error)
         self._telemetry.flush()

@@ -59,6 +59,7 @@ EVENTS: dict[str, EventSpec] = {
     "series_evicted": EventSpec(logging.INFO, "Idle series were evicted."),
     "anomaly_published": EventSpec(logging.DEBUG, "Anomaly was published."),
     "message_skipped": EventSpec(logging.ERROR, "A message on an internal topic could not be read and was skipped."),
+    "verdicts_restored": EventSpec(logging.INFO, "Verdicts given before were read back from the ledger."),
     "provider_failed": EventSpec(logging.WARNING, "Cross-check provider failed; its verdicts are unknown."),
     "provider_late": EventSpec(logging.WARNING, "Cross-check provider missed the deadline; its verdicts are unknown."),
     "alert_published": EventSpec(logging.INFO, "Alert event was published."),

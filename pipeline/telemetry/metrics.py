@@ -108,6 +108,30 @@ METRICS: tuple[MetricSpec, ...] = (
         "Time from the arrival of an anomaly to its verdict.",
     ),
     MetricSpec(
+        "crosscheck_pending",
+        "gauge",
+        ("partition",),
+        "Anomalies whose cross-check is under way, by partition of the topic of anomalies.",
+    ),
+    MetricSpec(
+        "crosscheck_calls_total",
+        "counter",
+        ("provider", "api", "outcome"),
+        "Calls of remote cross-check providers, by API and outcome: ok or an error code; retries count.",
+    ),
+    MetricSpec(
+        "crosscheck_cost_usd_total",
+        "counter",
+        ("provider",),
+        "Estimated cost of those calls by list prices, in US dollars.",
+    ),
+    MetricSpec(
+        "crosscheck_breaker_open",
+        "gauge",
+        ("provider",),
+        "1 while a remote provider is left alone after failures in a row, or tried again.",
+    ),
+    MetricSpec(
         "incidents_open",
         "gauge",
         ("severity",),

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 OUTPUTS: dict[str, dict[str, str]] = {
     "anomalies": {},
     "checked": {},
+    "verdicts": {},
     "incidents": {"cleanup.policy": "compact"},
     "alerts": {},
     "dead_letters": {"max.message.bytes": "4194304"},
