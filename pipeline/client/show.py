@@ -63,7 +63,7 @@ def format_series(series: LabelSet) -> str:
     'node_cpu_ratio euw1-n1 eu-west-1'
     """
     template = series.get("template")
-    left_out = (NAME_LABEL, "service", "template", "level")
+    left_out = (NAME_LABEL, "service", "template", "template_id", "level")
     return " ".join(
         [f"“{template}”" if template else series.name, *(value for name, value in series.pairs if name not in left_out)]
     )

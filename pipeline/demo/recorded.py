@@ -49,9 +49,14 @@ class RecordedData:
     label_file: Path | None
 
     @property
-    def services(self) -> frozenset[str]:
-        """Values of the ``service`` label of its series."""
-        return frozenset({_service(path) for path in (*self.metric_files, *self.log_files)})
+    def metric_services(self) -> frozenset[str]:
+        """Values of the ``service`` label of its metrics."""
+        return frozenset(_service(path) for path in self.metric_files)
+
+    @property
+    def log_services(self) -> frozenset[str]:
+        """Values of the ``service`` label of its log lines."""
+        return frozenset(_service(path) for path in self.log_files)
 
     def entries(self, end_ns: int) -> Iterator[TimedEntry]:
         """Every record in order of its moved event time; each file's newest record falls on `end_ns`.

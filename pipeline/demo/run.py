@@ -96,7 +96,8 @@ class DemoRun:
         self._expectations = expect_incidents(simulation.incidents, timeline, self._shift_ns)
         marked = () if recorded is None else recorded.expectations(timeline.end_ns + self._shift_ns)
         self._marked = marked
-        self._recorded_services = frozenset() if recorded is None else recorded.services
+        self._metric_services = frozenset() if recorded is None else recorded.metric_services
+        self._log_services = frozenset() if recorded is None else recorded.log_services
         self._state = _State()
         self._meter = RateMeter()
 
@@ -190,24 +191,24 @@ class DemoRun:
             self._state.worker = state
             self._meter.add(now_secs, state.n_records)
 
-    def _split(self, events: list[AlertEvent]) -> tuple[list[AlertEvent], list[AlertEvent]]:
+    def _judge(self, watcher: Watcher) -> tuple[Judgement, Judgement, Judgement]:
+        """About the simulation, about recorded metrics, about recorded logs, which nobody has marked."""
         simulated: list[AlertEvent] = []
-        recorded: list[AlertEvent] = []
-        for event in events:
+        metrics: list[AlertEvent] = []
+        logs: list[AlertEvent] = []
+        for _, event in watcher.alerts:
             services = {shown.series.get("service") for shown in event.series}
-            (recorded if services & self._recorded_services else simulated).append(event)
-        return simulated, recorded
-
-    def _judge(self, watcher: Watcher) -> tuple[Judgement, Judgement]:
-        simulated, recorded = self._split([event for _, event in watcher.alerts])
+            about = logs if services & self._log_services else metrics if services & self._metric_services else simulated
+            about.append(event)
         slack_secs = 2.0 * self._simulation.timeline.step_secs
         return (
             judge(self._expectations, simulated, slack_secs=slack_secs, grace_secs=_GRACE_SECS),
-            judge(self._marked, recorded, slack_secs=0.0, grace_secs=0.0),
+            judge(self._marked, metrics, slack_secs=0.0, grace_secs=0.0),
+            judge((), logs, slack_secs=0.0, grace_secs=0.0),
         )
 
     def _snapshot(self, feeder: Feeder, watcher: Watcher) -> RunSnapshot:
-        simulated, _ = self._judge(watcher)
+        simulated, _, _ = self._judge(watcher)
         still_open = sorted(watcher.open_incidents.values(), key=lambda event: (event.severity, -event.time_ns))
         return RunSnapshot(
             broker=self._config.broker.bootstrap,
@@ -228,7 +229,7 @@ class DemoRun:
         )
 
     def _summary(self, feeder: Feeder, watcher: Watcher, *, is_complete: bool) -> RunSummary:
-        simulated, recorded = self._judge(watcher)
+        simulated, metrics, logs = self._judge(watcher)
         live_start_ns = self._simulation.timeline.live_start_ns + self._shift_ns
         lag_secs = [
             seen_secs - feeder.sent_at_secs(event.time_ns)
@@ -244,7 +245,8 @@ class DemoRun:
             n_dead_letters=watcher.n_dead_letters,
             events=tuple(event for _, event in watcher.alerts),
             simulated=simulated,
-            recorded=recorded,
+            recorded_metrics=metrics,
+            recorded_logs=logs,
             lag_secs=tuple(lag_secs),
             is_complete=is_complete,
         )

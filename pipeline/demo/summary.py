@@ -40,8 +40,9 @@ class RunSummary:
         Seen on the output topics.
     events : tuple of AlertEvent
         Every alert event seen.
-    simulated, recorded : Judgement
-        About the simulation's incidents; about the windows people marked in the recorded data (no expectation = not marked).
+    simulated, recorded_metrics, recorded_logs : Judgement
+        About the simulation's incidents; about the windows people marked in recorded metrics (no expectation = not marked); about
+        recorded logs, in which nobody has marked anything.
     lag_secs : tuple of float
         Wall time from sending the record an alert event is dated to until the event was seen, of the live part.
     is_complete : bool
@@ -56,7 +57,8 @@ class RunSummary:
     n_dead_letters: int
     events: tuple[AlertEvent, ...]
     simulated: Judgement
-    recorded: Judgement
+    recorded_metrics: Judgement
+    recorded_logs: Judgement
     lag_secs: tuple[float, ...]
     is_complete: bool
 
@@ -94,7 +96,8 @@ class RunSummary:
             "median_delay_secs": self.median_delay_secs(),
             "median_wall_lag_secs": round(median(self.lag_secs), 2) if self.lag_secs else None,
             "simulated": _judgement_dict(self.simulated),
-            "recorded": _judgement_dict(self.recorded),
+            "recorded_metrics": _judgement_dict(self.recorded_metrics),
+            "recorded_log_alert_incidents": self.recorded_logs.n_incidents,
         }
 
 
@@ -175,9 +178,22 @@ def _draw_false(judgement: Judgement) -> list[RenderableType]:
     return [*lines, Text(f"  and {n_more} more", style="dim")] if n_more > 0 else lines
 
 
+def _draw_recorded(summary: RunSummary) -> list[RenderableType]:
+    metrics, logs = summary.recorded_metrics, summary.recorded_logs
+    told = []
+    if metrics.outcomes:
+        told.append(f"{metrics.n_caught} of {len(metrics.outcomes)} windows that people marked in its metrics alerted")
+        told.append(f"{len(metrics.false_alerts)} of {metrics.n_incidents} alert incidents lie outside any mark")
+    elif metrics.n_incidents:
+        told.append(f"{metrics.n_incidents} alert incidents in its metrics")
+    if logs.n_incidents:
+        told.append(f"{logs.n_incidents} in its logs, where nobody has marked anything")
+    return [Text("recorded data: " + "; ".join(told))] if told else []
+
+
 def draw_summary(summary: RunSummary) -> RenderableType:
     """The summary for a terminal or a plain file."""
-    worker, simulated, recorded = summary.worker, summary.simulated, summary.recorded
+    worker, simulated = summary.worker, summary.simulated
     parts: list[RenderableType] = [_draw_outcomes(simulated.outcomes)]
     delay_secs = summary.median_delay_secs()
     caught = f"{simulated.n_caught} of {len(simulated.outcomes)} scheduled incidents caught"
@@ -193,14 +209,7 @@ def draw_summary(summary: RunSummary) -> RenderableType:
         )
     )
     parts += _draw_false(simulated)
-    if recorded.n_incidents or recorded.outcomes:
-        marked = (
-            f"{recorded.n_caught} of {len(recorded.outcomes)} windows that people marked in it alerted"
-            if recorded.outcomes
-            else ""
-        )
-        others = f"{len(recorded.false_alerts)} of {recorded.n_incidents} alert incidents lie outside any mark"
-        parts.append(Text("recorded data: " + "; ".join(text for text in (marked, others) if text)))
+    parts += _draw_recorded(summary)
     if summary.lag_secs:
         parts.append(
             Text(f"from sending the record to seeing its alert: {median(summary.lag_secs):.2f} s of wall time at the median")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import orjson
 from rich.console import Console
 
 from pipeline.alerts.episode import AlertSeries
 from pipeline.alerts.event import AlertEvent
+from pipeline.demo.feed import FeedPhase
 from pipeline.demo.judgement import Expectation, Judgement, judge
 from pipeline.demo.network import SeriesMatch, series
+from pipeline.demo.picture import Picture
 from pipeline.demo.probe import WorkerState
+from pipeline.demo.snapshot import RunSnapshot
 from pipeline.demo.summary import RunSummary, draw_summary
 
 SEC = 1_000_000_000
@@ -164,7 +169,8 @@ def summary(**changes: Any) -> RunSummary:
         n_dead_letters=2,
         events=events,
         simulated=verdict(*events),
-        recorded=verdict(expected=()),
+        recorded_metrics=verdict(expected=()),
+        recorded_logs=verdict(expected=()),
         lag_secs=(0.5, 0.1, 0.3),
         is_complete=True,
     )
@@ -201,3 +207,25 @@ def test_summary_text_says_what_was_missed_and_what_does_not_add_up() -> None:
     assert "0 of 1 scheduled incidents caught" in missed
     assert "DOES NOT ADD UP" in missed
     assert "ended early" in missed
+
+
+def test_summary_text_of_recorded_data() -> None:
+    marked = verdict(event(130, shown(CPU, 120), incident="r"), event(1, shown(DISK, 1, "e3"), incident="s"))
+    logs = verdict(event(1, shown(DISK, 1, "e3"), incident="s"), expected=())
+    text = text_of(summary(recorded_metrics=marked, recorded_logs=logs))
+    assert "recorded data: 1 of 1 windows that people marked in its metrics alerted; 1 of 2 alert incidents" in text
+    assert "1 in its logs" in text
+    assert "recorded data" not in text_of(summary())
+
+
+def test_the_picture_is_the_fullest_moment_and_fetches_nothing(tmp_path: Path) -> None:
+    picture = Picture()
+    assert picture.draw() == ""
+    few, many = (event(1, incident="a"),), (event(1, incident="a"), event(1, incident="b", title="the second"))
+    for phase, still_open in ((FeedPhase.LIVE, many), (FeedPhase.LIVE, few), (FeedPhase.DONE, many * 3)):
+        picture.look(RunSnapshot("b:1", "x", 3.0, phase, 0, 60.0, 10, 0.0, None, 0, 0, 0, (), still_open, ()))
+    picture.save(tmp_path / "one.svg")
+    text = (tmp_path / "one.svg").read_text()
+    assert "the&#160;second" in text
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert "url(http" not in text

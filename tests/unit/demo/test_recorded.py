@@ -40,7 +40,8 @@ def test_known_data_sets_are_found_alone(folder: Path) -> None:
     assert found is not None
     assert [path.name for path in found.metric_files] == ["a.csv", "b.csv"]
     assert [path.name for path in found.log_files] == ["Zookeeper.parquet"]
-    assert found.services == {"a", "b", "zookeeper"}
+    assert found.metric_services == {"a", "b"}
+    assert found.log_services == {"zookeeper"}
 
 
 def test_every_file_ends_at_the_end_and_lines_keep_their_order(folder: Path) -> None:
