@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtri
 
-__all__ = ["Band", "measure_band"]
+__all__ = ["Band", "measure_band", "measure_bands"]
 
 
 class Band(NamedTuple):
@@ -49,3 +51,29 @@ def measure_band(expected: float, scale: float, tail_probability: float) -> Band
         return Band(expected if math.isfinite(expected) else math.nan, math.nan, math.nan)
     reach = -float(ndtri(min(tail_probability, 1.0) / 2.0)) * scale
     return Band(expected, expected - reach, expected + reach)
+
+
+def measure_bands(
+    expected: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], tail_probability: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Lower and upper bounds of many bands: what `measure_band` gives for each.
+
+    Parameters
+    ----------
+    expected, scale : (B,) float64
+        Of the model; NaN = no such notion.
+    tail_probability : float
+        Of the threshold.
+
+    Examples
+    --------
+    >>> lower, upper = measure_bands(np.array([10.0, np.nan]), np.array([1.0, 1.0]), 0.0027)
+    >>> lower.round(3).tolist(), upper.round(3).tolist()
+    ([7.0, nan], [13.0, nan])
+    """
+    if not tail_probability > 0.0:
+        nothing = np.full(expected.size, np.nan)
+        return nothing, nothing
+    reach = -float(ndtri(min(tail_probability, 1.0) / 2.0)) * scale
+    is_known = np.isfinite(expected) & np.isfinite(scale)
+    return np.where(is_known, expected - reach, np.nan), np.where(is_known, expected + reach, np.nan)

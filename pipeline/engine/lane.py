@@ -26,7 +26,7 @@ from pipeline.engine.dirty_blocks import BLOCK_SLOTS, DirtyBlocks
 from pipeline.engine.explanation import explain_rate, format_duration
 from pipeline.engine.outcome import RecordOutcomes
 from pipeline.engine.report import Place, Reporter
-from pipeline.engine.series_flow import RankedAnomaly, SeriesFlow
+from pipeline.engine.series_flow import Observer, RankedAnomaly, SeriesFlow
 from pipeline.errors import RecordError, SampleError, StateError
 from pipeline.failpoint import reach
 from pipeline.logs.mined_lines import CEILING_REASON, MinedLines, NewTemplate
@@ -115,6 +115,10 @@ class Lane:
         self._codec = codec(source)
         self._miner = LogMiner(config.logs, source)
         self._flow = SeriesFlow(config, source, Reporter(source.name, partition, config_hash))
+
+    def observe(self, observer: Observer | None) -> None:
+        """Have every sample that is scored told to `observer`; None = to nobody.  The outcome is the same."""
+        self._flow.observer = observer
 
     @property
     def watermark_ns(self) -> int:

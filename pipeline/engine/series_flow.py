@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.absence import Absence
 from pipeline.engine.accounting import DEAD_LETTERED, DUPLICATE, FILTERED, LATE, SCORED, Accounting
 from pipeline.engine.anomaly import Anomaly, AnomalyPhase
+from pipeline.engine.detector import Detector, Findings
 from pipeline.engine.dirty_blocks import DirtyBlocks
 from pipeline.engine.episode_kernel import CLEARED
 from pipeline.engine.news import News
@@ -31,7 +32,7 @@ from pipeline.samples.batch import SampleBatch
 from pipeline.samples.index import BAD_LABELS, REFUSED, UNKNOWN, LabelsOf, SeriesIndex
 from pipeline.samples.lateness import SeriesClock, Verdicts
 
-__all__ = ["FlowOutput", "RankedAnomaly", "SeriesFlow"]
+__all__ = ["FlowOutput", "Observer", "RankedAnomaly", "SeriesFlow"]
 
 _NEVER_DUE = 2**63 - 1
 _IntColumn = npt.NDArray[np.int64]
@@ -54,6 +55,13 @@ class RankedAnomaly(NamedTuple):
     position: int
     rank: int
     anomaly: Anomaly
+
+
+class Observer(Protocol):
+    """Is told of the samples that a detector has scored."""
+
+    def __call__(self, detector: Detector, findings: Findings, index: SeriesIndex) -> None:
+        """Look at the findings; `index` knows the series of their slots, which may be another's later."""
 
 
 class FlowOutput(NamedTuple):
@@ -106,6 +114,8 @@ class SeriesFlow:
         Series forgotten so far.
     dirty : DirtyBlocks
         Slots of which something is not in a checkpoint yet.
+    observer : Observer or None
+        Who is told of every sample that was scored; nothing depends on it.
     """
 
     def __init__(self, config: Config, source: SourceTopic, reporter: Reporter) -> None:
@@ -116,6 +126,7 @@ class SeriesFlow:
         self.clock = SeriesClock(settings, source.lateness_secs)
         self.detectors = Detectors(config.detectors, source.name)
         self.n_evicted = 0
+        self.observer: Observer | None = None
         self._settings = config.detectors
         self._topic = source.name
         self._reporter = reporter
@@ -349,6 +360,9 @@ class SeriesFlow:
         if accepted.size < stop - start:
             outcome[start:stop][samples.slot[start:stop] == REFUSED] = FILTERED
         findings = self.detectors.score(taken)
+        if self.observer is not None:
+            for detector, found in findings:
+                self.observer(detector, found, self.index)
         if accounting is not None:
             _count(accounting, samples.slot[start:stop], outcome[start:stop], n_unscored=int(np.count_nonzero(~is_scored)))
             for detector, found in findings:
