@@ -6,7 +6,7 @@ What cannot be read with certainty is left to the ordinary reader: `Fetched.stop
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -42,10 +42,11 @@ from pipeline.codecs.fetched_kernel import (
     read_headers,
     walk_records,
 )
-from pipeline.codecs.record import HeaderList, RecordBatch
+from pipeline.codecs.headers import FetchedHeaders
+from pipeline.codecs.record import RecordBatch
 from pipeline.errors import DecodeError
 
-__all__ = ["AbortedTransaction", "Fetched", "FetchedHeaders", "Stop", "read_fetched"]
+__all__ = ["AbortedTransaction", "Fetched", "Stop", "read_fetched"]
 
 AbortedTransaction = tuple[int, int]
 """Producer id and first offset, as a fetch response lists them."""
@@ -77,67 +78,23 @@ class Fetched(NamedTuple):
     Attributes
     ----------
     batch : RecordBatch
-        The records of all batches before the stop; ``batch.next_offset`` is where an ordinary reader of the same bytes goes on.
+        The records of all batches before the stop.
     stop : Stop
         `Stop.END` when there is nothing left to read.
     n_bytes : int
         Bytes of whole batches that were read.  What follows is the batch of the stop, or a tail that the broker cut off; 0 after
         `Stop.END` means that not even one batch was whole.
+    aborting : frozenset of int
+        Producers in whose aborted transactions reading ended.
+    aborted : list of AbortedTransaction
+        Those that were not reached, in order of offsets.
     """
 
     batch: RecordBatch
     stop: Stop
     n_bytes: int
-
-
-class FetchedHeaders(Mapping[int, HeaderList]):
-    """Headers of the rows that have any, parsed when asked for.
-
-    A name that is not UTF-8 is given with its odd bytes escaped.
-
-    Parameters
-    ----------
-    buffer : bytes
-    start, n_headers : (N,) int64
-        By row: where the headers begin, and how many there are.
-    """
-
-    def __init__(self, buffer: bytes, start: _IntColumn, n_headers: _IntColumn) -> None:
-        self._buffer = buffer
-        self._start = start
-        self._n_headers = n_headers
-
-    def __getitem__(self, row: int) -> HeaderList:
-        if not 0 <= row < len(self._n_headers) or not self._n_headers[row]:
-            raise KeyError(row)
-        at = int(self._start[row])
-        headers: list[tuple[str, bytes | None]] = []
-        for _ in range(int(self._n_headers[row])):
-            name, at = self._read_bytes(at)
-            value, at = self._read_bytes(at)
-            headers.append(((name or b"").decode(errors="backslashreplace"), value))
-        return headers
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(np.flatnonzero(self._n_headers).tolist())
-
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self._n_headers))
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def _read_bytes(self, at: int) -> tuple[bytes | None, int]:
-        bits = shift = 0
-        while True:
-            byte = self._buffer[at]
-            at += 1
-            bits |= (byte & 127) << shift
-            if byte < 128:
-                break
-            shift += 7
-        length = (bits >> 1) ^ -(bits & 1)
-        return (None, at) if length < 0 else (self._buffer[at : at + length], at + length)
+    aborting: frozenset[int]
+    aborted: list[AbortedTransaction]
 
 
 def read_fetched(
@@ -182,7 +139,7 @@ def read_fetched(
             if crc32c.crc32c(view[start + ATTRIBUTES_AT : end]) != crc:
                 stop, n_good = Stop.CRC, i
                 break
-    wanted = _choose(data, headers[:n_good], aborted)
+    wanted, aborting, not_reached = _choose(data, headers[:n_good], aborted)
     buffer, body_start, body_end, n_unpacked = _unpack(data, wanted)
     if n_unpacked < len(wanted):
         stop = Stop.COMPRESSION
@@ -200,6 +157,8 @@ def read_fetched(
         stop = Stop.DAMAGED
         n_good = int(np.flatnonzero(headers[:, START] == wanted[n_walked, START])[0])
     good = headers[:n_good]
+    if stop is not Stop.END:
+        _, aborting, not_reached = _choose(data, good, aborted)
     next_offset = max(int(progress[1]), int((good[:, BASE_OFFSET] + good[:, LAST_DELTA]).max(initial=-1)) + 1)
     columns = columns[:, :n_rows]
     n_headers = columns[N_HEADERS]
@@ -216,7 +175,7 @@ def read_fetched(
         next_offset=next_offset,
         headers=FetchedHeaders(buffer, columns[HEADERS_START], n_headers) if n_headers.any() else {},
     )
-    return Fetched(batch, stop, int(good[-1, END]) if n_good else 0)
+    return Fetched(batch, stop, int(good[-1, END]) if n_good else 0, aborting, not_reached)
 
 
 def _find_first_odd(headers: _IntColumn) -> tuple[Stop, int]:
@@ -231,11 +190,13 @@ def _find_first_odd(headers: _IntColumn) -> tuple[Stop, int]:
     return (Stop.DAMAGED if headers[first, MAGIC] in (-1, 2) else Stop.OTHER_FORMAT), first
 
 
-def _choose(data: bytes, headers: _IntColumn, aborted: Sequence[AbortedTransaction] | None) -> _IntColumn:
-    """The batches that hold records for the reader: no control batches, none of an aborted transaction."""
+def _choose(
+    data: bytes, headers: _IntColumn, aborted: Sequence[AbortedTransaction] | None
+) -> tuple[_IntColumn, frozenset[int], list[AbortedTransaction]]:
+    """The batches that hold records for the reader: no control batches, none of an aborted transaction; and as in `Fetched`."""
     is_control = (headers[:, ATTRIBUTES] & _CONTROL) != 0
     if not aborted:
-        return headers[~is_control] if is_control.any() else headers
+        return (headers[~is_control] if is_control.any() else headers), frozenset(), []
     waiting = sorted(aborted, key=lambda one: one[1], reverse=True)
     aborting: set[int] = set()
     chosen: list[int] = []
@@ -249,7 +210,7 @@ def _choose(data: bytes, headers: _IntColumn, aborted: Sequence[AbortedTransacti
                 aborting.discard(producer_id)
         elif not (attributes & _TRANSACTIONAL and producer_id in aborting):
             chosen.append(i)
-    return headers[chosen]
+    return headers[chosen], frozenset(aborting), waiting[::-1]
 
 
 def _is_abort_marker(body: bytes) -> bool:

@@ -7,15 +7,16 @@ Whatever fills it (the ordinary lane joins values, a faster lane keeps the fetch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.codecs.headers import HeaderList, headers_between
+
 __all__ = ["HeaderList", "RecordBatch"]
 
-HeaderList = Sequence[tuple[str, bytes | None]]
 _IntColumn = npt.NDArray[np.int64]
 
 
@@ -131,7 +132,7 @@ class RecordBatch:
             value_start=self.value_start[start:stop],
             value_length=self.value_length[start:stop],
             next_offset=int(self.offset[stop]) if stop < len(self) else self.next_offset,
-            headers={row - start: headers for row, headers in self.headers.items() if start <= row < stop},
+            headers=headers_between(self.headers, start, stop),
         )
 
     def select(self, rows: _IntColumn) -> RecordBatch:

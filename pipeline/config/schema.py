@@ -356,6 +356,10 @@ class WorkerSettings(Section):
     max_poll_records: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         20_000, description="Most records of one fetch that are handed on as one batch."
     )
+    reader: Literal["fast", "ordinary"] = Field(
+        "fast",
+        description="What reads fetched records: kernels, over whole record batches (fast), or aiokafka, one by one (ordinary).",
+    )
     isolation: Literal["read_committed", "read_uncommitted"] = Field(
         "read_committed",
         description="Whether records of transactions that are open or aborted are left out (read_committed) or read too.",

@@ -65,7 +65,9 @@ def check_against_ordinary(data: bytes, fetch_offset: int = 0, aborted: list[tup
         assert fetched.batch.next_offset == next_offset
     else:
         assert found == expected[: len(found)]
-        rest, _, rest_error = read_ordinarily(data, fetched.batch.next_offset, aborted)
+        rest, _, rest_error = read_ordinarily(
+            data[fetched.n_bytes :], fetched.batch.next_offset, None if aborted is None else fetched.aborted, fetched.aborting
+        )
         assert found + rest == expected
         assert type(rest_error) is type(error)
     return fetched
@@ -143,6 +145,23 @@ def test_control_batches_are_dropped_and_aborted_transactions_skipped() -> None:
     assert committed.batch.next_offset == 9
 
 
+@pytest.mark.parametrize("n_before", [1, 2, 3, 4, 5, 6])
+def test_a_transaction_goes_on_behind_a_stop(n_before: int) -> None:
+    parts = [
+        pack_batch([Row(0, 0, None, b"aborted")], attributes=TRANSACTIONAL, producer_id=7),
+        pack_marker(1, 7, is_commit=False),
+        pack_batch([Row(2, 0, None, b"good")], attributes=TRANSACTIONAL, producer_id=7),
+        pack_marker(3, 7, is_commit=True),
+        pack_batch([Row(4, 0, None, b"aborted")], attributes=TRANSACTIONAL, producer_id=7),
+        pack_batch([Row(5, 0, None, b"aborted")], attributes=TRANSACTIONAL, producer_id=7),
+        pack_marker(6, 7, is_commit=False),
+    ]
+    odd = seal(b"\x01" + pack_rows([Row(10, 0, None, b"odd")], 10, 0), 1, base_offset=10)
+    data = b"".join(parts[:n_before]) + odd + b"".join(part.replace(b"x", b"x") for part in parts[n_before:])
+    fetched = check_against_ordinary(data, aborted=[(7, 0), (7, 4)])
+    assert fetched.stop is Stop.DAMAGED
+
+
 def test_older_formats_are_left_to_the_ordinary_reader() -> None:
     from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 
@@ -152,8 +171,12 @@ def test_older_formats_are_left_to_the_ordinary_reader() -> None:
             builder.append(offset, timestamp=1_000, key=b"k", value=b"old")
         fetched = check_against_ordinary(bytes(builder.build()))
         assert (fetched.stop, len(fetched.batch), fetched.n_bytes) == (Stop.OTHER_FORMAT, 0, 0)
-    mixed = check_against_ordinary(pack_batch([Row(0, 0, None, b"new")]) + bytes(builder.build()))
+    # aiokafka takes all batches of a fetch for what the first one is: the rest by itself is read rightly.
+    data = pack_batch([Row(0, 0, None, b"new")]) + bytes(builder.build())
+    mixed = read_fetched("t", 0, data)
     assert (mixed.stop, mixed.batch.values()) == (Stop.OTHER_FORMAT, [b"new"])
+    rest, _, error = read_ordinarily(data[mixed.n_bytes :], mixed.batch.next_offset)
+    assert ([row.offset for row in rest], error) == ([1, 2], None)
 
 
 @pytest.mark.parametrize(

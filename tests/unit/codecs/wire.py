@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import aiokafka.codec
@@ -104,12 +104,13 @@ def pack_marker(offset: int, producer_id: int, *, is_commit: bool) -> bytes:
 
 
 def read_ordinarily(
-    data: bytes, fetch_offset: int = 0, aborted: Sequence[tuple[int, int]] | None = None
+    data: bytes, fetch_offset: int = 0, aborted: Sequence[tuple[int, int]] | None = None, aborting: Iterable[int] = ()
 ) -> tuple[list[Row], int, BaseException | None]:
     """What aiokafka's own consumer makes of the same bytes: rows, where it goes on, and what stopped it."""
     records = PartitionRecords(
         TopicPartition("t", 0), MemoryRecords(data), list(aborted or []), fetch_offset, None, None, True, int(aborted is not None)
     )
+    records._aborted_producers.update(aborting)
     rows: list[Row] = []
     try:
         rows.extend(Row(one.offset, one.timestamp, one.key, one.value, tuple(one.headers)) for one in records)
