@@ -83,8 +83,10 @@ def test_metrics_and_logs_become_alerts_whatever_the_compression(
     assert worker.metric("anomalies_total") == len(expected)
     assert worker.metric("alerts_total") == len(alerts)
     for source in sources.values():
-        n_series = worker.metric("series", state="ready", topic=source) + worker.metric("series", state="warming", topic=source)
-        assert n_series == 8
+        # How much is watched is looked at now and then.
+        wait_until(
+            lambda source=source: sum(worker.metric("series", state=s, topic=source) for s in ("ready", "warming")) == 8, 20
+        )
     firing = sum(state.status == "firing" for state in states.values())
     assert sum(worker.state().n_open_by_severity.values()) == firing
     assert topics.topics_on_broker() == before, "the worker makes no topics"
