@@ -6,6 +6,7 @@ time happens at the record that moves it, so the outcome is the same however the
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -244,7 +245,14 @@ class Lane:
                 f"{self.accounting.consumed} records; expected a fresh lane of the same partition",
                 code="SNAPSHOT_SOURCE",
             )
-        self._flow.restore(head["flow"], list(snapshot["blocks"].values()))
+        # Millions of objects come to be and none goes: the collector would only walk over them again and again.
+        was_collecting = gc.isenabled()
+        gc.disable()
+        try:
+            self._flow.restore(head["flow"], list(snapshot["blocks"].values()))
+        finally:
+            if was_collecting:
+                gc.enable()
         if self._source.kind == "logs" and head["miner"] is not None:
             self._miner.restore(head["miner"])
         self.accounting = Accounting.from_dict(head["accounting"])

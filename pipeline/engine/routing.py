@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,19 +95,22 @@ class Detectors:
         """What the detectors know of the series in slots from `start` up to `stop`, by name."""
         return {detector.settings.name: detector.snapshot(start, stop) for detector in self._detectors}
 
-    def restore(self, snapshot: Mapping[str, Any], series: Mapping[int, LabelSet], *, is_routing_same: bool) -> None:
+    def restore(
+        self, snapshot: Mapping[str, Any], slots: IntColumn, labels_in: Callable[[int], LabelSet], *, is_routing_same: bool
+    ) -> None:
         """Take on series; detectors that are new, or whose model is another now, begin anew.
 
         Parameters
         ----------
         snapshot : mapping
             Of `snapshot`.
-        series : mapping of int to LabelSet
+        slots : (N,) int64
             The live slots it is about, reserved and not routed yet.
+        labels_in : callable
+            Slot → labels of its series.
         is_routing_same : bool
             Series go to the same detectors as when it was taken, by name.
         """
-        slots = np.fromiter(series, dtype=np.int64, count=len(series))
         for detector in self._detectors:
             own = snapshot.get(detector.settings.name)
             if own is not None and detector.fits(own):
@@ -117,9 +120,9 @@ class Detectors:
             one.settings.name in snapshot and one.fits(snapshot[one.settings.name]) for one in self._detectors
         )
         if not is_known:
-            chosen = {slot: choose_detectors(self._settings, self._topic, labels) for slot, labels in series.items()}
+            chosen = [choose_detectors(self._settings, self._topic, labels_in(slot)) for slot in slots.tolist()]
             for detector in self._detectors:
-                is_own = np.array([detector.ordinal in chosen[slot] for slot in series], dtype=np.bool_)
+                is_own = np.array([detector.ordinal in ordinals for ordinals in chosen], dtype=np.bool_)
                 has_row = detector.has_rows(slots)
                 detector.remove(slots[has_row & ~is_own])
                 for slot in slots[is_own & ~has_row].tolist():

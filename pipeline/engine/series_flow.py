@@ -194,9 +194,8 @@ class SeriesFlow:
 
     def snapshot_slots(self, start: int, stop: int) -> dict[str, Any]:
         """The series in slots from `start` up to `stop`: a dict of arrays and plain values, all copies."""
-        series = self.index.labels_in(start, stop)
-        slots = np.array([slot for slot, _ in series], dtype=np.int64)
-        return {"series": series, "clock": self.clock.snapshot(slots), "detectors": self.detectors.snapshot(start, stop)}
+        index = self.index.snapshot(start, stop)
+        return {"index": index, "clock": self.clock.snapshot(index["slots"]), "detectors": self.detectors.snapshot(start, stop)}
 
     def restore(self, head: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> None:
         """Take over snapshots of the head and of all slots; nothing was taken in yet.
@@ -207,15 +206,18 @@ class SeriesFlow:
             They are damaged or of another release.
         """
         n_slots = int(head["n_slots"])
-        self.index.restore(n_slots, [one for block in blocks for one in block["series"]])
+        self.index.restore(n_slots, [block["index"] for block in blocks])
         self.clock.reserve(n_slots)
         self.clock.restore_time(head["time"])
         self.detectors.reserve(n_slots)
         for block in blocks:
-            series = {slot: self.index.label_set(slot) for slot, _ in block["series"]}
-            self.clock.restore(np.fromiter(series, dtype=np.int64, count=len(series)), block["clock"])
+            slots = block["index"]["slots"]
+            self.clock.restore(slots, block["clock"])
             self.detectors.restore(
-                block["detectors"], series, is_routing_same=head["routing_hash"] == self.detectors.routing_hash
+                block["detectors"],
+                slots,
+                self.index.label_set,
+                is_routing_same=head["routing_hash"] == self.detectors.routing_hash,
             )
         self.n_evicted = int(head["n_evicted"])
         absences = {int(slot): Absence.from_list(one, self._settings) for slot, *one in head["absences"]}

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from pipeline.codecs.base import SeriesKey
 from pipeline.codecs.key_slices import KeySlices
-from pipeline.errors import RecordError, StateError
+from pipeline.errors import RecordError, SampleError, StateError
 from pipeline.samples.key_table import MAX_CACHED_KEY_BYTES, MAX_SPELLINGS, KeyTable
 from pipeline.samples.labels import LabelSet
 
@@ -187,41 +188,42 @@ class SeriesIndex:
             self._table.forget(slot)
             heapq.heappush(self._free, slot)
 
-    def labels_in(self, start: int, stop: int) -> list[list[Any]]:
-        """Live slots from `start` up to `stop` with their label pairs, in order of slots, as plain lists.
+    def snapshot(self, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
+        """Series in slots from `start` up to `stop`: ``slots`` (N,) int64, ascending; ``labels`` (B,) uint8, JSON objects in a list.
 
         Examples
         --------
         >>> index = SeriesIndex(2)
         >>> index.open_slots(["cpu"], index.find_slots(["cpu"]), 0, 1, lambda key: {"__name__": key})
-        >>> index.labels_in(0, 10)
-        [[0, [['__name__', 'cpu']]]]
+        >>> snapshot = index.snapshot(0, 10)
+        >>> snapshot["slots"].tolist(), bytes(snapshot["labels"])
+        ([0], b'[{"__name__":"cpu"}]')
         """
-        return [
-            [slot, [list(pair) for pair in labels.pairs]]
-            for slot, labels in enumerate(self._label_sets[start:stop], start)
-            if labels is not None
-        ]
+        live = [(slot, labels) for slot, labels in enumerate(self._label_sets[start:stop], start) if labels is not None]
+        raw = orjson.dumps([labels.to_dict() for _, labels in live])
+        return {
+            "slots": np.array([slot for slot, _ in live], dtype=np.int64),
+            "labels": np.frombuffer(raw, dtype=np.uint8),
+        }
 
-    def restore(self, n_slots: int, series: Iterable[Sequence[Any]]) -> None:
+    def restore(self, n_slots: int, snapshots: Iterable[Mapping[str, npt.NDArray[Any]]]) -> None:
         """Take over series in place of what is there; spellings are learned anew.
 
         Parameters
         ----------
         n_slots : int
             Slots ever given out.
-        series : iterable of (int, list of [str, str])
-            As `labels_in` gives them.
+        snapshots : iterable of mapping
+            As `snapshot` gives them.
 
         Raises
         ------
         StateError
-            A slot is out of range or there twice (``SERIES_INDEX``); the index is unchanged.
+            A slot is out of range or there twice (``SERIES_INDEX``), or it is no such snapshot; the index is unchanged.
         """
         label_sets: list[LabelSet | None] = [None] * n_slots
         slot_by_labels: dict[LabelSet, int] = {}
-        for slot, pairs in series:
-            labels = LabelSet(dict(pairs))
+        for slot, labels in _read_series(snapshots):
             if not 0 <= slot < n_slots or label_sets[slot] is not None or labels in slot_by_labels:
                 raise StateError(
                     f"series index: slot {slot} of {labels} is out of range or taken; expected one slot below {n_slots} "
@@ -270,3 +272,15 @@ class SeriesIndex:
             del self._slot_by_key[keys.pop(0)]
         keys.append(key)
         self._slot_by_key[key] = slot
+
+
+def _read_series(snapshots: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[tuple[int, LabelSet]]:
+    for snapshot in snapshots:
+        try:
+            all_labels = orjson.loads(snapshot["labels"].tobytes())
+            yield from zip(snapshot["slots"].astype(np.int64, casting="safe").tolist(), map(LabelSet, all_labels), strict=True)
+        except (ValueError, TypeError, KeyError, AttributeError, SampleError) as error:
+            raise StateError(
+                f"series index: {error}; expected slots and as many objects of labels; the snapshot is damaged, take an older one",
+                code="SERIES_INDEX",
+            ) from error

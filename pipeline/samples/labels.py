@@ -45,7 +45,7 @@ class LabelSet:
     (True, True, 'cpu{host="n1",region="us-east-1"}')
     """
 
-    __slots__ = ("_by_name", "fingerprint", "pairs")
+    __slots__ = ("fingerprint", "pairs")
 
     def __init__(self, labels: Mapping[str, object]) -> None:
         texts: list[tuple[str, str]] = []
@@ -65,8 +65,7 @@ class LabelSet:
                 code="LABELS_SIZE",
             )
         self.pairs = pairs
-        self._by_name = dict(pairs)
-        if NAME_LABEL not in self._by_name:
+        if not any(name == NAME_LABEL for name, _ in pairs):
             raise SampleError(
                 "the sample has no metric name; send a non-empty name",
                 code="LABELS_NO_NAME",
@@ -80,7 +79,7 @@ class LabelSet:
     @property
     def name(self) -> str:
         """The metric name."""
-        return self._by_name[NAME_LABEL]
+        return self.get(NAME_LABEL)
 
     @property
     def hex(self) -> str:
@@ -89,7 +88,7 @@ class LabelSet:
 
     def get(self, name: str, default: str = "") -> str:
         """Value of one label; `default` when the set has no such label."""
-        return self._by_name.get(name, default)
+        return next((value for own, value in self.pairs if own == name), default)
 
     def to_dict(self) -> dict[str, str]:
         """A fresh dict in canonical order."""

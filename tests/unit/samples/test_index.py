@@ -87,26 +87,30 @@ def test_a_restored_index_goes_on_as_the_original() -> None:
     open_all(index, list("abcde"))
     index.evict([3, 1])
     copy = SeriesIndex(5)
-    copy.restore(index.n_slots, index.labels_in(0, 10))
-    assert copy.labels_in(0, 10) == index.labels_in(0, 10)
+    copy.restore(index.n_slots, [index.snapshot(0, 2), index.snapshot(2, 10)])
+    assert list(copy) == list(index)
     assert copy.n_slots == index.n_slots
     keys = ["f", "c", "g", "h"]
     assert open_all(copy, keys) == open_all(index, keys) == [1, 2, 3, REFUSED]
 
 
 @pytest.mark.parametrize(
-    "series",
+    ("slots", "labels"),
     [
-        [[2, [["__name__", "a"]]]],
-        [[0, [["__name__", "a"]]], [0, [["__name__", "b"]]]],
-        [[0, [["__name__", "a"]]], [1, [["__name__", "a"]]]],
+        ([2], b'[{"__name__":"a"}]'),
+        ([0, 0], b'[{"__name__":"a"},{"__name__":"b"}]'),
+        ([0, 1], b'[{"__name__":"a"},{"__name__":"a"}]'),
+        ([0, 1], b'[{"__name__":"a"}]'),
+        ([0], b'[{"host":"a"}]'),
+        ([0], b"["),
+        ([0], b"[7]"),
     ],
 )
-def test_a_damaged_snapshot_is_refused_and_changes_nothing(series: list[object]) -> None:
+def test_a_damaged_snapshot_is_refused_and_changes_nothing(slots: list[int], labels: bytes) -> None:
     index = SeriesIndex(5)
     open_all(index, ["x"])
     with pytest.raises(StateError, match="snapshot is damaged"):
-        index.restore(2, series)
+        index.restore(2, [{"slots": np.array(slots), "labels": np.frombuffer(labels, dtype=np.uint8)}])
     assert [str(labels) for _, labels in index] == ["x"]
 
 

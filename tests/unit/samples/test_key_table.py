@@ -126,9 +126,9 @@ def compare_index(seed: int) -> int:
         by_slices.evict(gone)
         by_bytes.evict(gone)
         if rng.random() < 0.1:
-            by_slices.restore(by_slices.n_slots, by_slices.labels_in(0, by_slices.n_slots))
+            by_slices.restore(by_slices.n_slots, [by_slices.snapshot(0, by_slices.n_slots)])
     assert by_slices.n_slots == by_bytes.n_slots
-    assert by_slices.labels_in(0, by_slices.n_slots) == by_bytes.labels_in(0, by_bytes.n_slots)
+    assert list(by_slices) == list(by_bytes)
     return n
 
 
