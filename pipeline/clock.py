@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-__all__ = ["NS_PER_SEC", "Clock", "ManualClock", "SystemClock"]
+__all__ = ["NS_PER_SEC", "Clock", "ManualClock", "QuickClock", "SystemClock"]
 
 NS_PER_SEC = 1_000_000_000
 
@@ -36,6 +36,40 @@ class SystemClock:
     def monotonic_secs(self) -> float:
         """Seconds that never go backwards."""
         return time.monotonic()
+
+
+class QuickClock:
+    """A wall clock that runs faster than the machine's from the moment it is made, as replayed history does.
+
+    Parameters
+    ----------
+    speed : float
+        Its seconds a second, above 0.
+    clock : Clock, optional
+        The machine's when absent.
+
+    Examples
+    --------
+    >>> manual = ManualClock(now_ns=1_000)
+    >>> quick = QuickClock(60.0, manual)
+    >>> manual.advance_secs(2)
+    >>> quick.now_ns(), quick.monotonic_secs()
+    (120000001000, 120.0)
+    """
+
+    def __init__(self, speed: float, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._speed = speed
+        self._began_ns = self._clock.now_ns()
+        self._began_secs = self._clock.monotonic_secs()
+
+    def now_ns(self) -> int:
+        """Its wall clock, ns since 1970-01-01 UTC."""
+        return self._began_ns + round((self._clock.now_ns() - self._began_ns) * self._speed)
+
+    def monotonic_secs(self) -> float:
+        """Its seconds, which never go backwards."""
+        return self._began_secs + (self._clock.monotonic_secs() - self._began_secs) * self._speed
 
 
 class ManualClock:

@@ -86,7 +86,7 @@ def demo(
     kept = Picture()
     try:
         with open_cluster(broker, loaded, say) as cluster:
-            derived = derive_config(loaded, broker=cluster.broker, web_port=free_port(), prefix=cluster.prefix)
+            derived = derive_config(loaded, broker=cluster.broker, web_port=free_port(), prefix=cluster.prefix, speed=speed)
             cluster.provision(derived)
             simulation = Simulation(seed, Timeline(live_secs=seconds * speed))
             run = DemoRun(derived, cluster.settings, simulation, recorded, speed=speed, folder=folder)

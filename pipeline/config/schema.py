@@ -370,6 +370,11 @@ class WorkerSettings(Section):
     checkpoint_interval_secs: Annotated[float, Field(gt=0)] = Field(
         10.0, description="Seconds between two checkpoints of a partition; there is one on an orderly stop too."
     )
+    event_secs_per_sec: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
+        1.0,
+        description="Pace of event time beside the wall clock: 1 for live data; more only while history is replayed that much "
+        "faster than it was recorded, so that what the passing of time does to incidents keeps pace.",
+    )
     start_at: Literal["earliest", "latest"] = Field("earliest", description="Where a group without offsets begins.")
     restart_horizon_secs: Annotated[float, Field(ge=0)] = Field(
         86_400.0,

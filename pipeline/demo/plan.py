@@ -18,7 +18,7 @@ def _prefixed(glob: str | list[str] | None, prefix: str) -> str | list[str] | No
     return prefix + glob if isinstance(glob, str) else [prefix + one for one in glob]
 
 
-def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, prefix: str) -> Config:
+def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, prefix: str, speed: float) -> Config:
     """The configuration a run's worker gets.
 
     Parameters
@@ -32,6 +32,9 @@ def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, pref
     prefix : str
         Put before every topic and the group, so that nothing of a cluster in use is touched; "" on a broker of the run's own.
 
+    speed : float
+        Event seconds a wall second.
+
     Returns
     -------
     Config
@@ -40,7 +43,7 @@ def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, pref
     document = config.model_dump(mode="json")
     document["broker"] = broker.model_dump(mode="json")
     document["worker"] |= {"group": prefix + document["worker"]["group"], "web_host": "127.0.0.1", "web_port": web_port}
-    document["worker"]["start_at"] = "earliest"
+    document["worker"] |= {"start_at": "earliest", "event_secs_per_sec": speed}
     for topic in document["topics"]:
         topic["name"] = prefix + topic["name"]
     for topic in document["outputs"].values():

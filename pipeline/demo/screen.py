@@ -68,7 +68,9 @@ def _draw_incidents(snapshot: RunSnapshot) -> RenderableType:
     lines: list[Text] = [head]
     for event in snapshot.open_incidents[:_N_INCIDENTS]:
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{event.severity} ", style=SEVERITY_STYLES.get(event.severity, "")).append(event.title)
+        line.append(event.severity, style=SEVERITY_STYLES.get(event.severity, "")).append(
+            event.title.removeprefix(event.severity)
+        )
         lines.append(line)
     if not snapshot.open_incidents:
         lines.append(Text("none open", style="dim"))

@@ -173,7 +173,7 @@ def _draw_false(judgement: Judgement) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for alert in judgement.false_alerts[:_N_FALSE_SHOWN]:
         line = Text(f"  {format_time(alert.starts_ns)}  ", style="dim")
-        lines.append(line.append(f"{alert.severity} {alert.title}", style="yellow"))
+        lines.append(line.append(alert.title, style="yellow"))
     n_more = len(judgement.false_alerts) - _N_FALSE_SHOWN
     return [*lines, Text(f"  and {n_more} more", style="dim")] if n_more > 0 else lines
 

@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from pipeline.clock import SystemClock
+from pipeline.clock import QuickClock, SystemClock
 from pipeline.config.fingerprint import config_hash
 from pipeline.config.schema import Config
 from pipeline.crosscheck.base import Provider
@@ -64,6 +64,7 @@ class Worker:
         self._hash = config_hash(config)
         self._telemetry = telemetry
         self._clock = SystemClock()
+        self._incident_clock = QuickClock(config.worker.event_secs_per_sec)
         self._sources = {topic.name: topic for topic in config.topics}
         lease_secs = _LEASE_SHARE * config.broker.session_timeout_secs
         self._assignment = Assignment(self._new_flow, telemetry, self._fail, lease_secs=lease_secs, clock=self._clock)
@@ -249,7 +250,7 @@ class Worker:
             return CrosscheckFlow(config, tp.partition, self._stage, self._publisher, self._clock, self._telemetry)
         if tp.topic == outputs.checked.name:
             hold = partial(self._assignment.hold, tp)
-            return IncidentFlow(config, tp.partition, self._publisher, self._clock, self._telemetry, hold)
+            return IncidentFlow(config, tp.partition, self._publisher, self._incident_clock, self._telemetry, hold)
         return SourceFlow(config, self._hash, self._sources[tp.topic], tp.partition, self._publisher, self._telemetry)
 
     async def _each_second(self) -> None:

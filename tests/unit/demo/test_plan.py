@@ -24,9 +24,10 @@ CONFIG = Config.model_validate(
 
 
 def test_everything_of_a_shared_cluster_gets_a_name_of_its_own() -> None:
-    derived = derive_config(CONFIG, broker=BrokerSettings(bootstrap="h:1"), web_port=4242, prefix="demo-1-")
+    derived = derive_config(CONFIG, broker=BrokerSettings(bootstrap="h:1"), web_port=4242, prefix="demo-1-", speed=60.0)
     assert derived.broker.bootstrap == "h:1"
     assert derived.worker.web_port == 4242
+    assert derived.worker.event_secs_per_sec == 60.0
     assert derived.worker.group == "demo-1-streamwarden"
     assert [topic.name for topic in derived.topics] == ["demo-1-kaldrix.metrics"]
     assert all(topic.name.startswith("demo-1-") for _, topic in derived.outputs)
@@ -39,7 +40,7 @@ def test_everything_of_a_shared_cluster_gets_a_name_of_its_own() -> None:
 
 
 def test_detection_is_that_of_the_user_and_the_file_reads_back(tmp_path: Path) -> None:
-    derived = derive_config(CONFIG, broker=BrokerSettings(bootstrap="h:1"), web_port=1, prefix="")
+    derived = derive_config(CONFIG, broker=BrokerSettings(bootstrap="h:1"), web_port=1, prefix="", speed=60.0)
     assert (derived.detectors, derived.alerts, derived.crosscheck, derived.series, derived.logs) == (
         CONFIG.detectors,
         CONFIG.alerts,
