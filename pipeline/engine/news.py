@@ -13,7 +13,9 @@ from pipeline.engine.explanation import explain_template
 from pipeline.engine.report import Place, Reporter
 from pipeline.samples.labels import LabelSet
 
-__all__ = ["News"]
+__all__ = ["News", "OpenNews"]
+
+_NEVER_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +69,45 @@ class News:
             explanation=explain_template(phase, self.series, self.template),
             example=self.example,
         )
+
+
+class OpenNews:
+    """New templates that do not count as known yet.
+
+    Parameters
+    ----------
+    detectors : sequence of DetectorSettings
+        The configured ones.
+    reporter : Reporter
+        Builds the anomalies.
+    """
+
+    def __init__(self, detectors: Sequence[DetectorSettings], reporter: Reporter) -> None:
+        self._detectors = detectors
+        self._reporter = reporter
+        self._open: list[News] = []
+
+    @property
+    def due_ns(self) -> int:
+        """Watermark from which one of them counts as known, ns UTC."""
+        return min((one.due_ns(self._detectors[one.ordinal]) for one in self._open), default=_NEVER_NS)
+
+    def open(self, news: News) -> Anomaly:
+        """Take one in; the anomaly that tells of it."""
+        self._open.append(news)
+        return news.report("opened", self._reporter, self._detectors[news.ordinal], news.place)
+
+    def settle(self, place: Place) -> list[Anomaly]:
+        """End those that are known by the event time of `place`, in order of their lines."""
+        known = [one for one in self._open if place.event_time_ns >= one.due_ns(self._detectors[one.ordinal])]
+        self._open = [one for one in self._open if one not in known]
+        return [one.report("cleared", self._reporter, self._detectors[one.ordinal], place) for one in known]
+
+    def to_list(self) -> list[Any]:
+        """Plain values."""
+        return [one.to_list(self._detectors) for one in self._open]
+
+    def restore(self, data: Sequence[Any]) -> None:
+        """Inverse of `to_list`; those of detectors that are no more are left out."""
+        news = [News.from_list(one, self._detectors) for one in data]
+        self._open = [one for one in news if one is not None]

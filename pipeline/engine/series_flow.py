@@ -22,7 +22,7 @@ from pipeline.engine.anomaly import Anomaly, AnomalyPhase
 from pipeline.engine.detector import Detector, Findings
 from pipeline.engine.dirty_blocks import DirtyBlocks
 from pipeline.engine.episode_kernel import CLEARED
-from pipeline.engine.news import News
+from pipeline.engine.news import News, OpenNews
 from pipeline.engine.report import Context, Place, Reporter
 from pipeline.engine.routing import Detectors, choose_detectors
 from pipeline.errors import RecordError
@@ -34,7 +34,6 @@ from pipeline.samples.lateness import SeriesClock, Verdicts
 
 __all__ = ["FlowOutput", "Observer", "RankedAnomaly", "SeriesFlow"]
 
-_NEVER_DUE = 2**63 - 1
 _IntColumn = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.int8]
 
@@ -131,7 +130,7 @@ class SeriesFlow:
         self._topic = source.name
         self._reporter = reporter
         self._absences: dict[int, Absence] = {}
-        self._news: list[News] = []
+        self._news = OpenNews(config.detectors, reporter)
         self.dirty = DirtyBlocks()
 
     def take(
@@ -162,19 +161,22 @@ class SeriesFlow:
         anomalies: list[RankedAnomaly] = []
         outcome = np.empty(samples.n_samples, dtype=np.int8)
         verdicts = Verdicts.empty(samples.n_samples)
-        at = start
-        while at < stop:
-            limit = self._open_series(samples, keys, labels_of, at, stop, errors)
+        begin = start
+        while begin < stop:
+            limit = self._open_series(samples, keys, labels_of, begin, stop, errors)
             turns: list[_Turn] = []
-            end, idle, is_due = self._watch(samples, at, limit, verdicts, turns)
+            end, idle, is_due = self._watch(samples, begin, limit, verdicts, turns)
             if is_due:
-                anomalies += self._settle_news(_place_of(samples, end - 1), is_told=accounting is not None)
-            self._score(samples, at, end, verdicts, turns, outcome, anomalies, accounting)
+                at = self._place_of_look(samples, end)
+                known = self._news.settle(at)
+                if accounting is not None:
+                    anomalies += [RankedAnomaly(at.offset, at.position, _KNOWN, anomaly) for anomaly in known]
+            self._score(samples, begin, end, verdicts, turns, outcome, anomalies, accounting)
             if idle.size:
                 self._evict(samples, end, idle, anomalies, accounting)
-            self.dirty.mark(samples.slot[at:end])
+            self.dirty.mark(samples.slot[begin:end])
             self.dirty.mark(idle)
-            at = end
+            begin = end
         if accounting is not None:
             accounting.add_samples(outcome[start:stop])
         # Stable: what is of one sample and rank stays in order of detectors and slots.
@@ -189,7 +191,7 @@ class SeriesFlow:
             "n_evicted": self.n_evicted,
             "routing_hash": self.detectors.routing_hash,
             "absences": [[slot, *one.to_list(self._settings)] for slot, one in sorted(self._absences.items())],
-            "news": [one.to_list(self._settings) for one in self._news],
+            "news": self._news.to_list(),
         }
 
     def snapshot_slots(self, start: int, stop: int) -> dict[str, Any]:
@@ -222,8 +224,7 @@ class SeriesFlow:
         self.n_evicted = int(head["n_evicted"])
         absences = {int(slot): Absence.from_list(one, self._settings) for slot, *one in head["absences"]}
         self._absences = {slot: one for slot, one in absences.items() if one is not None}
-        news = [News.from_list(one, self._settings) for one in head["news"]]
-        self._news = [one for one in news if one is not None]
+        self._news.restore(head["news"])
 
     def announce(self, news: NewTemplate, place: Place, *, is_told: bool) -> list[RankedAnomaly]:
         """Take in a new template, between the samples before its record and those from it on.
@@ -245,24 +246,8 @@ class SeriesFlow:
         chosen = choose_detectors(self._settings, self._topic, series)
         if not chosen:
             return []
-        one = News(chosen[0], series, place, news.template, news.example)
-        self._news.append(one)
-        if not is_told:
-            return []
-        anomaly = one.report("opened", self._reporter, self._settings[one.ordinal], place)
-        return [RankedAnomaly(place.offset, place.position, _NEWS, anomaly)]
-
-    def _settle_news(self, at: Place, *, is_told: bool) -> list[RankedAnomaly]:
-        """End what is known by now, where the clock has just looked at the series."""
-        place = Place(at.offset, at.position, self.clock.watermark_ns)
-        due = [one for one in self._news if place.event_time_ns >= one.due_ns(self._settings[one.ordinal])]
-        self._news = [one for one in self._news if one not in due]
-        return [
-            RankedAnomaly(
-                place.offset, place.position, _KNOWN, one.report("cleared", self._reporter, self._settings[one.ordinal], place)
-            )
-            for one in (due if is_told else [])
-        ]
+        anomaly = self._news.open(News(chosen[0], series, place, news.template, news.example))
+        return [RankedAnomaly(place.offset, place.position, _NEWS, anomaly)] if is_told else []
 
     def _open_series(
         self,
@@ -309,7 +294,7 @@ class SeriesFlow:
         self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, turns: list[_Turn]
     ) -> tuple[int, _IntColumn, bool]:
         """Let the clock take samples, up to where series are to be evicted or news is due; notes silences that begin and end."""
-        due_ns = min((news.due_ns(self._settings[news.ordinal]) for news in self._news), default=_NEVER_DUE)
+        due_ns = self._news.due_ns
         while True:
             end, idle, silent, has_looked = self.clock.take(samples, start, stop, verdicts, due_ns=due_ns)
             is_due = has_looked and self.clock.watermark_ns >= due_ns
@@ -321,8 +306,7 @@ class SeriesFlow:
                         turns.append(_Turn(i + 1, _HEARD, "cleared", _place_of(samples, i), slot, absence))
             if silent.size:
                 self.dirty.mark(silent)
-                at = _place_of(samples, end - 1)
-                place = Place(at.offset, at.position, self.clock.watermark_ns)
+                place = self._place_of_look(samples, end)
                 for slot in silent.tolist():
                     detector = self.detectors.absence_detector_of(slot)
                     if detector is not None:
@@ -402,8 +386,7 @@ class SeriesFlow:
     ) -> None:
         """Forget series; what is open about them ends."""
         if accounting is not None:
-            at = _place_of(samples, end - 1)
-            place = Place(at.offset, at.position, self.clock.watermark_ns)
+            place = self._place_of_look(samples, end)
             for slot in idle.tolist():
                 anomalies += [
                     RankedAnomaly(place.offset, place.position, _EVICTED, anomaly) for anomaly in self._close(slot, place)
@@ -433,6 +416,11 @@ class SeriesFlow:
             settings = self._settings[absence.ordinal]
             closed.append(absence.report("cleared", self._reporter, settings, place, series, context, is_evicted=True))
         return closed
+
+    def _place_of_look(self, samples: SampleBatch, end: int) -> Place:
+        """Where and when the clock has looked at the series: after the sample before `end`."""
+        at = _place_of(samples, end - 1)
+        return Place(at.offset, at.position, self.clock.watermark_ns)
 
     def _context_with(self, slot: int, taken: SampleBatch, n_past: int) -> Context:
         return _to_context(

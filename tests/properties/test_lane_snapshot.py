@@ -34,6 +34,11 @@ def feed(lane: Lane, rows: Sequence[Row]) -> tuple[list[bytes], list[object]]:
 def bytes_of(lane: Lane) -> dict[str, bytes]:
     """Everything there is to know of a lane, without touching what is dirty."""
     snapshot = lane.snapshot()
+    for block in snapshot["blocks"].values():
+        for detector in block["detectors"].values():
+            # What trees were drawn over is known to a model without rows or not; it draws them again when it needs them.
+            if not detector["estimator"]["n_rows"]:
+                detector["estimator"].pop("masks", None)
     return {"head": encode_tree(snapshot["head"]), **{str(n): encode_tree(block) for n, block in snapshot["blocks"].items()}}
 
 
