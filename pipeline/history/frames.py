@@ -71,27 +71,54 @@ class ScoredHistory:
     dead_letters: list[DeadLetter]
     accounting: Accounting
 
-    def to_frame(self) -> pd.DataFrame:
-        """Samples by series and time: the columns of `Trace.columns`, ``time`` in place of ``time_ns``, series and detector as text."""
+    def to_frame(self, *labels: str) -> pd.DataFrame:
+        """Samples by series and time: the columns of `Trace.columns`, ``time`` in place of ``time_ns``, series and detector as text.
+
+        Parameters
+        ----------
+        *labels : str
+            Labels of the series that get a column of their own.
+        """
         import pandas as pd
 
         columns: dict[str, Any] = self.trace.columns()
-        names = [str(series) for series in self.trace.series]
-        columns["series"] = pd.Categorical.from_codes(columns["series"], categories=names)
+        numbers, series = columns["series"], self.trace.series
+        columns["series"] = pd.Categorical.from_codes(numbers, categories=[str(one) for one in series])
         columns["detector"] = pd.Categorical.from_codes(columns["detector"], categories=self.trace.detectors)
         time = pd.to_datetime(columns.pop("time_ns"), unit="ns", utc=True)
-        return pd.DataFrame({"time": time, **columns})
-
-    def anomalies_frame(self) -> pd.DataFrame:
-        """Anomalies in order, one a row: time, series, detector, kind, phase, value, band, tail probability, explanation, id."""
-        import pandas as pd
-
-        fields = ("detector", "kind", "phase", "value", "expected", "lower", "upper", "score", "tail_probability", "n_anomalous")
         return pd.DataFrame(
             {
-                "time": pd.to_datetime([one.event_time_ns for one in self.anomalies], unit="ns", utc=True),
-                "series": [str(one.series) for one in self.anomalies],
-                **{name: [getattr(one, name) for one in self.anomalies] for name in (*fields, "explanation", "id")},
+                "time": time,
+                **columns,
+                **{label: pd.Series([one.get(label) for one in series], dtype="str").to_numpy()[numbers] for label in labels},
+            }
+        )
+
+    def anomalies_frame(self, *labels: str) -> pd.DataFrame:
+        """Anomalies in order, one a row: time, series, detector, kind, phase, value, band, tail probability, explanation, id.
+
+        Parameters
+        ----------
+        *labels : str
+            Labels of the series that get a column of their own.
+        """
+        import pandas as pd
+
+        def column(name: str, dtype: str) -> pd.Series[Any]:
+            return pd.Series([getattr(one, name) for one in self.anomalies], dtype=dtype)
+
+        numbers = ("value", "expected", "lower", "upper", "score", "tail_probability")
+        return pd.DataFrame(
+            {
+                "time": pd.to_datetime(
+                    np.array([one.event_time_ns for one in self.anomalies], dtype=np.int64), unit="ns", utc=True
+                ),
+                "series": pd.Series([str(one.series) for one in self.anomalies], dtype="str"),
+                **{name: column(name, "str") for name in ("detector", "kind", "phase")},
+                **{name: column(name, "float64") for name in numbers},
+                "n_anomalous": column("n_anomalous", "int64"),
+                **{name: column(name, "str") for name in ("explanation", "id")},
+                **{label: pd.Series([one.series.get(label) for one in self.anomalies], dtype="str") for label in labels},
             }
         )
 

@@ -122,7 +122,15 @@ def test_log_lines(config: Config) -> None:
 
 def test_nothing_gives_empty_tables(config: Config) -> None:
     scored = score_entries([], config)
-    assert len(scored.to_frame()) == len(scored.anomalies_frame()) == 0
+    assert len(scored.to_frame("host")) == len(scored.anomalies_frame("host")) == 0
+    assert scored.anomalies_frame().series.str.len().tolist() == []
+
+
+def test_labels_as_columns(scored: ScoredHistory) -> None:
+    samples, anomalies = scored.to_frame("host", "zone"), scored.anomalies_frame("host")
+    assert samples.groupby("host").size().tolist() == [400, 400]
+    assert set(samples.zone) == {""}
+    assert anomalies[anomalies.phase == "opened"].host.tolist() == ["a", "b"] * 2
 
 
 @pytest.mark.parametrize(
