@@ -85,6 +85,8 @@ def _check_timeouts(config: Config, findings: Findings) -> None:
 def check_secrets(config: Config, findings: Findings) -> None:
     """Secrets can be had here and now."""
     password = config.broker.security.password
+    if not config.broker.security.protocol.startswith("sasl"):
+        return
     if password is None or (password.env is None) == (password.file is None):
         return
     try:

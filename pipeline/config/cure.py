@@ -52,9 +52,9 @@ def show_found(value: Any, path: KeyPath) -> str:
         case None:
             return "nothing"
         case dict():
-            return "a mapping"
+            return "a mapping" if value else "an empty mapping"
         case list():
-            return "a list"
+            return "a list" if value else "an empty list"
     if is_secret(path):
         return MASK
     if isinstance(value, str):
@@ -63,7 +63,8 @@ def show_found(value: Any, path: KeyPath) -> str:
         if len(shown) > _SHOWN_CHARACTERS:
             shown = shown[: _SHOWN_CHARACTERS - 3] + "..."
         return json.dumps(shown, ensure_ascii=not shown.isprintable())
-    return show_plain(value)
+    # Where a whole number is asked for, 6.0 is not 6.
+    return f"{value:.1f}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else show_plain(value)
 
 
 def unit_of(path: KeyPath) -> tuple[str, float] | None:

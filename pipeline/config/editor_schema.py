@@ -43,6 +43,11 @@ def editor_schema() -> dict[str, Any]:
     schema["title"] = "Streamwarden topics.yaml"
     # Keys of one's own.
     schema["patternProperties"] = {"^x-": {}}
+    for section in (schema, *schema["$defs"].values()):
+        for option in section.get("properties", {}).values():
+            # pydantic leaves out what the section says of itself already.
+            if "description" not in option and "$ref" in option:
+                option["description"] = schema["$defs"][option["$ref"].rpartition("/")[2]]["description"]
     model = schema["$defs"]["ModelSettings"]
     model["properties"]["type"]["enum"] = registry.names()
     model["allOf"] = [_parameters_of(name) for name in registry.names()]

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from models import registry
 from models.parameters import settle_parameters
 from pipeline.config.cure import is_secret
+from pipeline.config.dump import dump_value
 from pipeline.config.load import LoadedConfig
 from pipeline.config.report import MASK, KeyPath, render_path
 from pipeline.config.schema import ModelSettings
@@ -142,7 +142,7 @@ def render_effective(values: list[EffectiveValue]) -> str:
         while shared < min(len(above), len(one.path) - 1) and above[shared] == one.path[shared]:
             shared += 1
         lines += _headings(one.path, shared)
-        text = _place(one.path) + " " + _scalar(one.value)
+        text = _place(one.path) + " " + dump_value(one.value)
         lines.append(f"{text:<{_COMMENT_COLUMN}}  # {one.origin}")
         above = one.path
     return _join_dashes(lines)
@@ -155,17 +155,12 @@ def _indent(path: KeyPath) -> str:
 
 def _place(path: KeyPath) -> str:
     part = path[-1]
-    return _indent(path) + ("-" if isinstance(part, int) else f"{_scalar(part)}:")
+    return _indent(path) + ("-" if isinstance(part, int) else f"{dump_value(part)}:")
 
 
 def _headings(path: KeyPath, shared: int) -> Iterator[str]:
     for n in range(shared + 1, len(path)):
         yield _place(path[:n])
-
-
-def _scalar(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=1_000_000, allow_unicode=True)
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _join_dashes(lines: list[str]) -> str:

@@ -138,7 +138,7 @@ def load_document(document: Document, *, overrides: Mapping[str, Any] | None = N
     """
     if not document.problems and not isinstance(document.data, dict):
         _report_top(document)
-    if any(problem.code in _FATAL for problem in document.problems):
+    if not isinstance(document.data, dict) or any(problem.code in _FATAL for problem in document.problems):
         raise InvalidConfigError(document.problems)
     document.data = {key: value for key, value in document.data.items() if not key.startswith(_EXTENSION)}
     origins = _override(document, overrides or {})

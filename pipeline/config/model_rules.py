@@ -10,6 +10,7 @@ from models.base import Estimator
 from models.errors import ParameterError
 from models.parameters import Parameter, nearest_name
 from pipeline.config.cure import show_found
+from pipeline.config.options import show_plain
 from pipeline.config.report import KeyPath
 from pipeline.config.rules import Findings
 from pipeline.config.schema import Config, DetectorSettings, ModelSettings
@@ -154,4 +155,6 @@ def _check_build(detector: DetectorSettings, path: KeyPath, findings: Findings) 
 
 
 def _default_hint(parameter: Parameter) -> str:
-    return "" if parameter.is_required else f", or remove it (default {show_found(parameter.default, ())})"
+    if parameter.is_required:
+        return ""
+    return ", or remove it" + ("" if parameter.default is None else f" (default {show_plain(parameter.default)})")

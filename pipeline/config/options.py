@@ -127,8 +127,11 @@ def describe_type(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         choices = [str(choice) for choice in get_args(annotation)]
         return choices[0] if len(choices) == 1 else ", ".join(choices[:-1]) + f" or {choices[-1]}"
     if origin is list:
-        plural = {"text": "texts", "a mapping": "mappings"}.get(words := describe_type(get_args(annotation)[0]), words)
-        return f"a list of {plural}" + (", at least one" if _bound(metadata, "min_length") else "")
+        words = describe_type(get_args(annotation)[0])
+        plural = {"text": "texts", "a mapping": "mappings"}.get(words)
+        return (f"a list of {plural}" if plural else f"a list, each {words}") + (
+            ", at least one" if _bound(metadata, "min_length") else ""
+        )
     if origin is dict:
         _, value = get_args(annotation)
         return "a mapping" if value is Any else f"a mapping of names to {describe_type(value)}"

@@ -16,11 +16,12 @@ import yaml
 
 from pipeline.config.report import KeyPath, Problem
 
-__all__ = ["Document", "Place", "parse_text", "read_file"]
+__all__ = ["Document", "Place", "parse_text", "read_file", "resolve_plain"]
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 1024 * 1024
 MAX_VALUES = 100_000
 MAX_DEPTH = 40
+_SHOWN_DEPTH = 6
 
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -31,6 +32,10 @@ _WHOLE_EXPONENT = re.compile(r"[-+]?[1-9][0-9]*[eE]\+?([0-9]|1[0-8])")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _INT64 = 2**63
+_MAX_NUMBER_CHARACTERS = 400
+_EXPECTED_FOUND = re.compile(r"expected (.*?),? but (?:got|found) (.*)", re.DOTALL)
+# As YAML breaks lines.
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _TAG_PREFIX = "tag:yaml.org,2002:"
 _PLAIN = f"{_TAG_PREFIX}plain"
 
@@ -42,6 +47,34 @@ class _Loader(yaml.SafeLoader):
         if kind is yaml.ScalarNode and implicit[0]:
             return _PLAIN
         return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+
+
+def resolve_plain(text: str) -> Any:
+    """The value of a scalar without quotes.
+
+    Examples
+    --------
+    >>> [resolve_plain(text) for text in ("1e3", "on", "007", "~", ".5")]
+    [1000, 'on', '007', None, 0.5]
+    """
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if len(text) > _MAX_NUMBER_CHARACTERS:
+        return text
+    if _INT.fullmatch(text):
+        return int(text)
+    if _OTHER_BASE.fullmatch(text):
+        return int(text, 0)
+    if _WHOLE_EXPONENT.fullmatch(text):
+        digits, _, exponent = text.lower().partition("e")
+        return int(digits) * 10 ** int(exponent)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if text.lower() in _SPECIAL:
+        return float(_SPECIAL[text.lower()])
+    return text
 
 
 class Place(NamedTuple):
@@ -162,7 +195,9 @@ def parse_text(text: str, name: str) -> Document:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.reader.ReaderError as error:
         place = _count_place(text[: error.position])
-        found = f"the character U+{ord(error.character):04X}" if isinstance(error.character, str) else "a byte that is no text"
+        # PyYAML gives the number of a character here, but a byte or a character where it decodes itself.
+        code_point = error.character if isinstance(error.character, int) else ord(error.character[:1])
+        found = f"the character U+{code_point:04X}"
         cure = "remove it, or write it as an escape in double quotes"
         _report_syntax(document, place, "characters that may stand in YAML", found, cure)
     except yaml.MarkedYAMLError as error:
@@ -182,7 +217,8 @@ def parse_text(text: str, name: str) -> Document:
 
 
 def _count_place(before: str) -> Place:
-    return Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    lines = _LINE_BREAK.split(before)
+    return Place(len(lines), len(lines[-1]) + 1)
 
 
 def _too_large(name: str) -> Document:
@@ -194,7 +230,7 @@ def _too_large(name: str) -> Document:
 def _report_bounds(document: Document, place: Place, path: KeyPath, found: str) -> None:
     expected = f"at most {MAX_BYTES // 2**20} MiB, {MAX_VALUES:,} values and {MAX_DEPTH} levels"
     cure = "make it smaller; check the aliases (*name)"
-    document.problems.append(Problem(document.name, *place, path, "CFG009", expected, found, cure))
+    document.problems.append(Problem(document.name, *place, path[:_SHOWN_DEPTH], "CFG009", expected, found, cure))
 
 
 def _report_syntax(document: Document, place: Place, expected: str, found: str, cure: str) -> None:
@@ -206,18 +242,25 @@ def _report_marked(document: Document, error: yaml.MarkedYAMLError) -> None:
     place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
     # Only the parser's own words are told, never the line itself: it may hold a secret.
     what = str(error.problem or error.context or "something else")
+    context = str(error.context)
+    expected, found = "YAML", what.removeprefix("but ").removeprefix("found ")
+    if told := _EXPECTED_FOUND.fullmatch(what):
+        expected, found = told[1], told[2]
     cure = "correct the YAML at this place"
     if "'\\t'" in what:
         cure = "indent with spaces, never with tabs"
     elif "undefined alias" in what:
         cure = "define the anchor (&name) before the alias (*name)"
-    elif "single document" in what or "but found another document" in what:
+    elif "another document" in what:
         cure = "keep one document in the file: remove the --- line"
-    elif "block end" in what or "block mapping" in str(error.context):
+    elif "flow" in context and error.context_mark is not None:
+        cure = f"close the bracket that line {error.context_mark.line + 1} opens, and put commas between the entries"
+    elif "block end" in what or "block mapping" in context:
         cure = "indent all keys of one mapping alike, and close every quote and bracket before this line"
     elif "mapping values are not allowed" in what:
+        found = "a second ': ' in one line"
         cure = "put text that holds ': ' in quotes, and check the indentation of this line"
-    _report_syntax(document, place, "YAML", what.removeprefix("found "), cure)
+    _report_syntax(document, place, expected, found, cure)
 
 
 class _Builder:
@@ -255,7 +298,7 @@ class _Builder:
     def _build_mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         self._check_tag(node, path, "map")
         built: dict[str, Any] = {}
-        merged: list[yaml.Node] = []
+        merged: list[tuple[Place, yaml.Node]] = []
         for key_node, value_node in node.value:
             place = _start(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
@@ -263,7 +306,8 @@ class _Builder:
                 continue
             key = str(key_node.value)
             if key == "<<" and key_node.style is None:
-                merged += value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                merged += [(place, source) for source in sources]
                 continue
             here = (*path, key)
             if key in built:
@@ -274,31 +318,28 @@ class _Builder:
                 continue
             self._document.key_places[here] = place
             built[key] = self.build(value_node, here)
-        for source in merged:
-            self._merge(source, built, path)
+        for place, source in merged:
+            self._merge(source, place, built, path)
         return built
 
-    def _merge(self, source: yaml.Node, built: dict[str, Any], path: KeyPath) -> None:
+    def _merge(self, source: yaml.Node, place: Place, built: dict[str, Any], path: KeyPath) -> None:
         """Add what `<<` names, where the mapping has no such key of its own."""
         if not isinstance(source, yaml.MappingNode) or id(source) in self._open:
             cure = "merge an alias of a mapping: <<: *name"
-            self._report(_start(source), path, "CFG003", "a mapping to merge", "something else", cure)
+            self._report(place, path, "CFG003", "a mapping to merge", "something else", cure)
             return
         shadow = _Builder(Document(self._document.name))
         shadow._n_values, shadow._open = self._n_values, self._open
         extra = shadow.build(source, path)
         self._n_values = shadow._n_values
         self._document.problems += shadow._document.problems
-        for key, value in (extra or {}).items():
-            if key in built:
-                continue
-            built[key] = value
-            here = (*path, key)
-            for mine, theirs in (
-                (self._document.key_places, shadow._document.key_places),
-                (self._document.value_places, shadow._document.value_places),
-            ):
-                mine.update({at: place for at, place in theirs.items() if at[: len(here)] == here})
+        taken = {key: value for key, value in (extra or {}).items() if key not in built}
+        built.update(taken)
+        for mine, theirs in (
+            (self._document.key_places, shadow._document.key_places),
+            (self._document.value_places, shadow._document.value_places),
+        ):
+            mine.update({at: where for at, where in theirs.items() if len(at) > len(path) and at[len(path)] in taken})
 
     def _build_scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = str(node.value)
@@ -307,24 +348,8 @@ class _Builder:
         return text if self._check_tag(node, path, "str") else None
 
     def _resolve(self, text: str, path: KeyPath) -> Any:
-        if text in _NULL:
-            return None
-        if text in _BOOL:
-            return _BOOL[text]
-        if len(text) > 400:
-            return text
-        if _INT.fullmatch(text):
-            return self._bounded(int(text), path)
-        if _OTHER_BASE.fullmatch(text):
-            return self._bounded(int(text, 0), path)
-        if _WHOLE_EXPONENT.fullmatch(text):
-            digits, _, exponent = text.lower().partition("e")
-            return self._bounded(int(digits) * 10 ** int(exponent), path)
-        if _FLOAT.fullmatch(text):
-            return float(text)
-        if text.lower() in _SPECIAL:
-            return float(_SPECIAL[text.lower()])
-        return text
+        value = resolve_plain(text)
+        return self._bounded(value, path) if type(value) is int else value
 
     def _bounded(self, number: int, path: KeyPath) -> int | None:
         if -_INT64 <= number < _INT64:

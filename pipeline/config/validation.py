@@ -125,10 +125,11 @@ def _explain(one: _Error, code: str, document: Document) -> None:
         kinds = [str(section.model_fields["type"].default) for section in sections_of(option.annotation)]
         found = value.get("type")
         near = nearest_name(found, kinds) if isinstance(found, str) else None
-        cure = f"write type: {near or ' or type: '.join(kinds)}"
+        choices = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
+        cure = f"write type: {near or choices}"
         shown = show_found(found, path) if found is not None else "no type"
         at = (*path, "type") if found is not None else path
-        document.report(at, code, expected=f"a type, {' or '.join(kinds)}", found=shown, cure=cure)
+        document.report(at, code, expected=f"a type, {choices}", found=shown, cure=cure)
         return
     cure = cure_value(option, value, path)
     if one.type == "literal_error" and isinstance(value, str):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from pipeline.config.dump import dump_yaml
 from pipeline.config.schema import BrokerSettings, Config
 
 __all__ = ["derive_config", "write_config"]
@@ -16,6 +15,15 @@ def _prefixed(glob: str | list[str] | None, prefix: str) -> str | list[str] | No
     if glob is None:
         return None
     return prefix + glob if isinstance(glob, str) else [prefix + one for one in glob]
+
+
+def _prefix_matches(value: Any, prefix: str) -> None:
+    """Put the prefix before the topics of every matcher: of detectors, severity rules and providers."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _prefix_matches(one, prefix)
+    if isinstance(value, dict) and isinstance(value.get("match"), dict) and "topic" in value["match"]:
+        value["match"]["topic"] = _prefixed(value["match"]["topic"], prefix)
 
 
 def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, prefix: str, speed: float) -> Config:
@@ -48,12 +56,11 @@ def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, pref
         topic["name"] = prefix + topic["name"]
     for topic in document["outputs"].values():
         topic["name"] = prefix + topic["name"]
-    for matcher in (*document["detectors"], *document["alerts"]["severity"]):
-        matcher["match"]["topic"] = _prefixed(matcher["match"]["topic"], prefix)
+    _prefix_matches(document, prefix)
     return Config.model_validate(document)
 
 
 def write_config(config: Config, path: Path) -> None:
     """Write a configuration as YAML."""
     document: dict[str, Any] = config.model_dump(mode="json")
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    path.write_text(dump_yaml(document))
