@@ -171,6 +171,8 @@ class SeriesClock:
     def reset(self, slots: _IntColumn) -> None:
         """Forget what was learned of `slots`."""
         self._rows[slots] = np.zeros(1, CLOCK_ROW)
+        self._recent_time[slots] = 0
+        self._recent_value[slots] = 0.0
 
     @property
     def watermark_ns(self) -> int:
