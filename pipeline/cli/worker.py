@@ -15,7 +15,8 @@ _HELP = """Read the topics of the configuration, score every sample, publish ano
 What it does, in this order:
   1. compiles its kernels (a minute the first time ever, a second from then on);
   2. joins the consumer group `worker.group`; start as many workers as you like, up to one per partition;
-  3. restores the state of the partitions it gets;
+  3. restores the state of the partitions it gets from their checkpoints; without one that can be used it says why and stops
+     (exit code 4), unless told to begin anew (--fresh);
   4. per batch: decode, score, publish (acknowledged by all replicas), then note the offset.
 
 The topics must be there: `streamwarden topics apply` makes them.
@@ -27,8 +28,8 @@ It logs one JSON object a line on stderr, and answers on `worker.web_host`:`work
   /readyz    200 once its partitions are restored
 
 \b
-SIGTERM or Ctrl-C: finishes the batches in flight, commits, leaves the group, exit code 0.  Twice: at once; what was not
-committed is read again by the next owner of the partition, and ids that do not change make that invisible downstream.
+SIGTERM or Ctrl-C: finishes the batches in flight, writes checkpoints, commits, leaves the group, exit code 0.  Twice: at once;
+what was not committed is read again by the next owner of the partition, and ids that do not change make that invisible.
 
 \b
 Exit codes: 0 stopped as asked; 2 the configuration is wrong; 3 the broker refused or cannot be reached; 4 state is uncertain
@@ -54,6 +55,9 @@ def worker(
     web_port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="Port of /metrics; goes before worker.web_port; 0 takes a free one.")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Pass over checkpoints and learn again from worker.restart_horizon_secs, silently.")
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the worker."""
@@ -69,4 +73,4 @@ def worker(
     # Only now: it brings Faust and the models along, and what is wrong with the configuration is told at once.
     from pipeline.service.worker import run_worker
 
-    run_worker(loaded)
+    run_worker(loaded, is_fresh=fresh)

@@ -112,7 +112,11 @@ class Assignment:
 
     def committable(self) -> dict[TP, int]:
         """Offsets that are done and not committed yet."""
-        return {tp: run.next_offset for tp, run in self._runs.items() if run.is_started and run.next_offset != run.committed}
+        return {
+            tp: run.next_offset
+            for tp, run in self._runs.items()
+            if run.is_started and run.flow.may_commit and run.next_offset != run.committed
+        }
 
     def note_committed(self, offsets: Mapping[TP, int]) -> None:
         """The group has them: it counts us among its members."""
@@ -143,10 +147,12 @@ class Assignment:
             await asyncio.sleep(_RETRY_SECS)
 
     async def revoke(self, timeout_secs: float) -> None:
-        """Every partition is taken away for now: wait for batches in flight, abandon those that do not finish in time.
+        """Every partition is taken away for now: finish the batches in flight, and keep what the next owner needs.
 
-        What is abandoned has not been noted as done; its flow has learned from records that will be read again, so it is dropped.
+        What does not finish in time is abandoned.  A batch that is has not been noted as done; its flow has learned from records that
+        will be read again, so it is dropped.
         """
+        deadline_secs = asyncio.get_running_loop().time() + timeout_secs
         self._is_settled = False
         if self._reader is not None:
             self._reader.withdraw_grants()
@@ -162,6 +168,11 @@ class Assignment:
                 run = busy[task]
                 self._telemetry.emit("batch_abandoned", topic=run.tp.topic, partition=run.tp.partition, offset=run.next_offset)
                 self._drop(run)
+        settling = {asyncio.create_task(self._settle(run)) for run in self._runs.values() if run.is_started}
+        if settling:
+            _, late = await asyncio.wait(settling, timeout=max(deadline_secs - asyncio.get_running_loop().time(), 0.1))
+            for task in late:
+                task.cancel()
 
     def assign(self, tps: set[TP], reader: Reader) -> None:
         """These partitions are ours from now on; those that are not among them are dropped.  Restoring goes on beside."""
@@ -270,6 +281,12 @@ class Assignment:
             run.task = None
             if run.grant == fetched.grant and self._reader is not None:
                 self._reader.grant_again(run.tp, run.grant)
+        except Exception as error:  # noqa: BLE001 - the edge: an error that escaped every stage leaves the state uncertain
+            self._fail(error)
+
+    async def _settle(self, run: _Run) -> None:
+        try:
+            await run.flow.settle()
         except Exception as error:  # noqa: BLE001 - the edge: an error that escaped every stage leaves the state uncertain
             self._fail(error)
 

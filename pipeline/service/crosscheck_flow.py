@@ -55,6 +55,8 @@ class CrosscheckFlow:
         Told of messages that cannot be read.
     """
 
+    may_commit = True
+
     def __init__(
         self,
         config: Config,
@@ -134,6 +136,9 @@ class CrosscheckFlow:
             self._pending.advance(int(batch.offset[-1]) + 1)
         await self._stage.check(anomalies, self._severity_of, self._pass_on, self._ledger)
         reach("checked")
+
+    async def settle(self) -> None:
+        """Nothing is held that is not in a topic already."""
 
     def close(self) -> None:
         """Let go of what was read, stop exporting the gauge."""

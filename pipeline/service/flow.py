@@ -19,6 +19,10 @@ class Flow(Protocol):
     def is_restored(self) -> bool:
         """Whether it is where it was before the partition came here (what it learns again counts as not yet restored)."""
 
+    @property
+    def may_commit(self) -> bool:
+        """Whether the group may be told how far it is."""
+
     async def restore(self, committed: int | None) -> int:
         """Get ready; returns the offset to read from.
 
@@ -42,6 +46,15 @@ class Flow(Protocol):
             State is uncertain: the process stops.
         asyncio.CancelledError
             The partition was taken away and the batch did not finish in time: nothing may be made of this flow any more.
+        """
+
+    async def settle(self) -> None:
+        """The partition may be taken away after this: keep what the next owner needs.
+
+        Raises
+        ------
+        asyncio.CancelledError
+            It took too long: what was kept before stands.
         """
 
     def close(self) -> None:

@@ -53,6 +53,8 @@ class IncidentFlow:
         Returns when it is certain that the partition is still ours.
     """
 
+    may_commit = True
+
     def __init__(
         self,
         config: Config,
@@ -168,6 +170,9 @@ class IncidentFlow:
                 changed[group] = events
                 self._states[group] = state
         await self._write(changed)
+
+    async def settle(self) -> None:
+        """Nothing is held that is not in a topic already."""
 
     def close(self) -> None:
         """Let go of the states."""

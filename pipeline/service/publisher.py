@@ -73,15 +73,24 @@ class Publisher:
         Told of refusals.
     client_id : str
         Name in the broker's logs.
+    compression : str or None
+        How batches are packed; gzip is what every client can read without further packages.
     """
 
-    def __init__(self, broker: BrokerSettings, telemetry: Telemetry, *, client_id: str = "streamwarden-worker") -> None:
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        telemetry: Telemetry,
+        *,
+        client_id: str = "streamwarden-worker",
+        compression: str | None = "gzip",
+    ) -> None:
         self._arguments: dict[str, Any] = {
             **connection_arguments(broker),
             "client_id": client_id,
             "acks": "all",
             "enable_idempotence": True,
-            "compression_type": "gzip",
+            "compression_type": compression,
             "linger_ms": 2,
             "max_batch_size": 256 * 1024,
             "max_request_size": _MAX_REQUEST_BYTES,

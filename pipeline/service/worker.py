@@ -9,11 +9,13 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from pipeline.clock import QuickClock, SystemClock
@@ -25,11 +27,14 @@ from pipeline.crosscheck.stage import CrosscheckStage
 from pipeline.errors import BrokerError, StateError, StreamwardenError
 from pipeline.service.app import WorkerApp, build_app
 from pipeline.service.assignment import Assignment
+from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.crosscheck_flow import CrosscheckFlow
 from pipeline.service.crosscheck_gauges import show_crosscheck
+from pipeline.service.durable_lane import DurableLane
 from pipeline.service.flow import Flow
 from pipeline.service.incident_flow import IncidentFlow
 from pipeline.service.kafka_settings import connection_arguments
+from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Publisher
 from pipeline.service.source_flow import SourceFlow
 from pipeline.service.warmup import warm_up
@@ -57,10 +62,13 @@ class Worker:
         The whole configuration.
     telemetry : Telemetry
         Events and metrics.
+    is_fresh : bool
+        Pass over checkpoints: learn again from the restart horizon.
     """
 
-    def __init__(self, config: Config, telemetry: Telemetry) -> None:
+    def __init__(self, config: Config, telemetry: Telemetry, *, is_fresh: bool = False) -> None:
         self._config = config
+        self._is_fresh = is_fresh
         self._hash = config_hash(config)
         self._telemetry = telemetry
         self._clock = SystemClock()
@@ -116,6 +124,8 @@ class Worker:
         self._telemetry.emit("kernels_warmed", secs=round(sum(secs.values()), 3), slowest=dict(Counter(secs).most_common(3)))
         self._is_warm = True
         self._publisher = Publisher(self._config.broker, self._telemetry)
+        # Blocks of state are packed already.
+        self._state_publisher = Publisher(self._config.broker, self._telemetry, compression=None)
         self._provider = build_provider(self._config.crosscheck, self._clock)
         self._stage = CrosscheckStage(self._config.crosscheck, self._provider, self._clock, self._telemetry.metrics)
         try:
@@ -127,6 +137,7 @@ class Worker:
         finally:
             await self._stage.close()
             await self._publisher.close(timeout_secs=2.0)
+            await self._state_publisher.close(timeout_secs=2.0)
 
     async def _warm_up_beside(self) -> dict[str, float]:
         """Warm up in a thread that does not keep the process from ending."""
@@ -213,17 +224,8 @@ class Worker:
 
     async def _check_topics(self) -> None:
         config, outputs = self._config, self._config.outputs
-        wanted = [topic.name for topic in config.topics] + [
-            topic.name
-            for topic in (
-                outputs.anomalies,
-                outputs.checked,
-                outputs.verdicts,
-                outputs.alerts,
-                outputs.incidents,
-                outputs.dead_letters,
-            )
-        ]
+        written = [getattr(outputs, key).name for key in type(outputs).model_fields]
+        wanted = [topic.name for topic in config.topics] + written
         admin = AIOKafkaAdminClient(**connection_arguments(config.broker), client_id="streamwarden-worker")
         try:
             await admin.start()
@@ -236,6 +238,9 @@ class Worker:
                 f"{config.broker.bootstrap}: topic {', '.join(missing)} not there; create the topics with `streamwarden topics apply`",
                 code="TOPIC_MISSING",
             )
+        self._checkpoints = CheckpointTopic(
+            outputs.checkpoints.name, found[outputs.checkpoints.name], self._state_publisher.publish, self._read_checkpoints
+        )
         for one, other in ((outputs.incidents, outputs.checked), (outputs.verdicts, outputs.anomalies)):
             if found[one.name] != found[other.name]:
                 raise BrokerError(
@@ -244,6 +249,11 @@ class Worker:
                     code="TOPIC_PARTITIONS",
                 )
 
+    async def _read_checkpoints(self, partition: int) -> AsyncIterator[Sequence[ConsumerRecord]]:
+        async with PartitionReader(self._config.broker) as reader:
+            async for records in reader.read_all(self._config.outputs.checkpoints.name, partition):
+                yield records
+
     def _new_flow(self, tp: TP) -> Flow:
         config, outputs = self._config, self._config.outputs
         if tp.topic == outputs.anomalies.name:
@@ -251,7 +261,12 @@ class Worker:
         if tp.topic == outputs.checked.name:
             hold = partial(self._assignment.hold, tp)
             return IncidentFlow(config, tp.partition, self._publisher, self._incident_clock, self._telemetry, hold)
-        return SourceFlow(config, self._hash, self._sources[tp.topic], tp.partition, self._publisher, self._telemetry)
+        source, hold = self._sources[tp.topic], partial(self._assignment.hold, tp)
+        store = CheckpointStore(self._checkpoints, config.worker.group, tp.topic, tp.partition, self._hash)
+        durable = DurableLane(
+            config, self._hash, source, tp.partition, store, self._telemetry, hold, self._fail, is_fresh=self._is_fresh
+        )
+        return SourceFlow(config, source, tp.partition, durable, self._publisher, self._telemetry)
 
     async def _each_second(self) -> None:
         self._pulse_secs = time.monotonic()
@@ -259,6 +274,9 @@ class Worker:
             return
         try:
             self._show_lag(self._app)
+            for tp, flow in self._assignment.flows.items():
+                if isinstance(flow, SourceFlow):
+                    self._assignment.run_beside(tp, flow.tick)
             if self._pulse_secs - self._covered_secs >= _COVERAGE_SECS:
                 self._covered_secs = self._pulse_secs
                 self._show_coverage()
@@ -349,7 +367,7 @@ def _version() -> str:
         return "unknown"
 
 
-def run_worker(config: Config, telemetry: Telemetry | None = None) -> None:
+def run_worker(config: Config, telemetry: Telemetry | None = None, *, is_fresh: bool = False) -> None:
     """Run a worker in this process until a signal, on uvloop where it is to be had.
 
     Parameters
@@ -358,6 +376,8 @@ def run_worker(config: Config, telemetry: Telemetry | None = None) -> None:
         The whole configuration.
     telemetry : Telemetry, optional
         Fresh when absent.
+    is_fresh : bool
+        Pass over checkpoints: learn again from the restart horizon.
 
     Raises
     ------
@@ -369,7 +389,7 @@ def run_worker(config: Config, telemetry: Telemetry | None = None) -> None:
     asyncio.set_event_loop(loop)
 
     async def run() -> None:
-        await Worker(config, told).run()
+        await Worker(config, told, is_fresh=is_fresh).run()
 
     try:
         loop.run_until_complete(run())

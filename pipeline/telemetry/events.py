@@ -55,6 +55,8 @@ EVENTS: dict[str, EventSpec] = {
     "batch_abandoned": _each(logging.WARNING, "A batch did not finish before its partition was taken away; it is read again."),
     "batch_failed": EventSpec(logging.ERROR, "A stage raised; the record that made it is looked for."),
     "incidents_restored": _each(logging.INFO, "Incidents were restored."),
+    "checkpoint_restored": _each(logging.INFO, "State was restored from a checkpoint."),
+    "checkpoint_written": EventSpec(logging.DEBUG, "Checkpoint was written."),
     "batch_processed": EventSpec(logging.DEBUG, "Batch was processed."),
     "records_dead_lettered": EventSpec(logging.WARNING, "Records could not be used and went to the dead-letter topic."),
     "series_ceiling_reached": EventSpec(logging.WARNING, "The ceiling of series was reached; further series are filtered."),

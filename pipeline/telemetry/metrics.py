@@ -78,6 +78,24 @@ METRICS: tuple[MetricSpec, ...] = (
         "CPU time spent from bytes to anomalies.",
     ),
     MetricSpec(
+        "checkpoint_seconds",
+        "histogram",
+        ("topic",),
+        "Time from the copy of what changed to the acknowledged checkpoint.",
+    ),
+    MetricSpec(
+        "checkpoint_bytes_total",
+        "counter",
+        ("topic",),
+        "Bytes of state written to the checkpoint topic.",
+    ),
+    MetricSpec(
+        "restore_seconds",
+        "histogram",
+        ("topic",),
+        "Time in which the state of a partition was restored from its checkpoint.",
+    ),
+    MetricSpec(
         "series",
         "gauge",
         ("topic", "state"),

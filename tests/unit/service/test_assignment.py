@@ -20,6 +20,7 @@ class FakeFlow:
     """Notes what it is given; processing waits while it is held up."""
 
     is_restored = True
+    may_commit = True
 
     def __init__(self) -> None:
         self.taken: list[int] = []

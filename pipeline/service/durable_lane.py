@@ -1,0 +1,259 @@
+"""A lane and its checkpoints: restored, written now and then, built anew when its state is in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from pipeline.codecs.record import RecordBatch
+from pipeline.config.schema import Config, SourceTopic
+from pipeline.engine.checkpoint import LaneCheckpoint, restore_lane, take_checkpoint
+from pipeline.engine.lane import Lane
+from pipeline.errors import StateError
+from pipeline.service.checkpoint_store import CheckpointStore
+from pipeline.service.partition_reader import PartitionReader
+from pipeline.service.record_columns import to_columns
+from pipeline.service.restart import Restart, find_restart
+from pipeline.telemetry.events import Telemetry
+
+__all__ = ["DurableLane"]
+
+_RETRY_SECS = 0.5
+
+
+class DurableLane:
+    """The lane of one source partition, with what keeps its state.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    config_hash : str
+        Written into anomalies.
+    source : SourceTopic
+        The topic.
+    partition : int
+        Its partition.
+    store : CheckpointStore
+        Where checkpoints are kept.
+    telemetry : Telemetry
+        Events and metrics.
+    hold : async callable
+        Returns when it is certain that the partition is still ours.
+    fail : callable
+        Told of what ends the process.
+    is_fresh : bool
+        Pass over what checkpoints there are: learn again from the restart horizon.
+
+    Attributes
+    ----------
+    lane : Lane
+        The lane; another one after `rebuild`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        config_hash: str,
+        source: SourceTopic,
+        partition: int,
+        store: CheckpointStore,
+        telemetry: Telemetry,
+        hold: Callable[[], Awaitable[None]],
+        fail: Callable[[BaseException], None],
+        *,
+        is_fresh: bool,
+    ) -> None:
+        self._config = config
+        self._hash = config_hash
+        self._source = source
+        self._partition = partition
+        self._store = store
+        self._telemetry = telemetry
+        self._hold = hold
+        self._fail = fail
+        self._is_fresh = is_fresh
+        self._place: dict[str, Any] = {"topic": source.name, "partition": partition}
+        self._may_commit = False
+        self._due_secs = 0.0
+        self._saved_offset = -1
+        self._saving: asyncio.Task[None] | None = None
+        self.lane = self._new_lane()
+
+    @property
+    def may_commit(self) -> bool:
+        """Whether there is a checkpoint: then an offset may be committed, for a committed offset says that there is one."""
+        return self._may_commit
+
+    async def restore(self, committed: int | None) -> Restart:
+        """Take over the newest checkpoint; without one, and without a committed offset, begin where the configuration says.
+
+        Raises
+        ------
+        KafkaError
+            The broker refused or is away.
+        StateError
+            The group has committed an offset but there is no checkpoint (``CHECKPOINT_MISSING``), or it cannot be used.
+        """
+        restart = await self._restore_checkpoint()
+        if restart is not None:
+            return restart
+        if committed is not None and not self._is_fresh:
+            raise StateError(
+                f"{self._source.name}/{self._partition}: the group {self._config.worker.group} has committed offset {committed}, but "
+                f"there is no checkpoint in {self._config.outputs.checkpoints.name}; expected one; bring the topic back, or start the "
+                "worker with --fresh to learn again from the restart horizon",
+                code="CHECKPOINT_MISSING",
+            )
+        async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:
+            restart = await find_restart(reader, self._config, self._source.name, self._partition, committed)
+        self.lane.next_offset = restart.read_from
+        return restart
+
+    def checkpoint_if_due(self) -> None:
+        """Copy what changed and write it beside, when the time has come; call it between two batches, all of whose output is out."""
+        now_secs = time.monotonic()
+        if now_secs < self._due_secs or self._saving is not None or self.lane.next_offset == self._saved_offset:
+            return
+        self._saving = asyncio.create_task(self._save_beside(self._take()))
+        self._due_secs = now_secs + self._config.worker.checkpoint_interval_secs
+
+    async def settle(self) -> None:
+        """Write what is not in a checkpoint yet.
+
+        Raises
+        ------
+        BrokerError
+            The broker refuses for good.
+        asyncio.CancelledError
+            It took too long: the last checkpoint stands.
+        """
+        await self._wait_saved()
+        if self.lane.next_offset != self._saved_offset:
+            await self._save(self._take())
+
+    async def rebuild(self, until: int, feed: Callable[[RecordBatch], object]) -> None:
+        """A lane as it was before offset `until`: from the newest checkpoint, and what came after it.
+
+        Parameters
+        ----------
+        until : int
+            Offset up to which (not included) records are taken in again.
+        feed : callable
+            Takes a batch into `lane`; what comes of it has been published before.
+
+        Raises
+        ------
+        StateError
+            The checkpoint cannot be used.
+        """
+        await self._wait_saved()
+        while True:
+            try:
+                restart = await self._restore_checkpoint()
+                async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:
+                    topic, partition = self._source.name, self._partition
+                    if restart is None:
+                        self.lane = self._new_lane()
+                        restart = await find_restart(reader, self._config, topic, partition, until)
+                        self.lane.next_offset = restart.read_from
+                    async for records in reader.read_range(topic, partition, restart.read_from, until):
+                        feed(to_columns(topic, partition, records, records[-1].offset + 1))
+                return
+            except KafkaError as error:
+                self._telemetry.emit("broker_unavailable", code=type(error).__name__, error=error)
+                await asyncio.sleep(_RETRY_SECS)
+
+    def rewind(self, snapshot: dict[str, Any]) -> None:
+        """A lane as it was when the snapshot was taken; only after `rebuild`, for the next checkpoint must be a full one."""
+        self.lane = self._new_lane()
+        self.lane.restore(snapshot)
+
+    def close(self) -> None:
+        """Write nothing more."""
+        if self._saving is not None:
+            self._saving.cancel()
+
+    def _new_lane(self) -> Lane:
+        return Lane(self._config, self._source, self._partition, config_hash=self._hash)
+
+    async def _restore_checkpoint(self) -> Restart | None:
+        started_secs = time.monotonic()
+        stored = await self._store.load()
+        if stored is None or self._is_fresh:
+            return None
+        lane = self._new_lane()
+        await asyncio.to_thread(restore_lane, lane, stored.blocks)
+        async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:
+            bounds = await reader.bounds(self._source.name, self._partition)
+        offset = lane.next_offset
+        if offset > bounds.end:
+            raise StateError(
+                f"{self._source.name}/{self._partition}: the checkpoint includes offsets up to {offset}, the topic ends at "
+                f"{bounds.end}; expected the topic that was read before; if it was made anew, start the worker with --fresh",
+                code="CHECKPOINT_AHEAD",
+            )
+        if offset < bounds.first:
+            self._telemetry.emit("offset_out_of_range", **self._place, committed=offset, resumed_at=bounds.first)
+        self.lane = lane
+        self._may_commit = True
+        self._saved_offset = offset
+        # The tenure begins with a full checkpoint, but not at once: a take-over has better things to do.
+        self._due_secs = time.monotonic() + self._config.worker.checkpoint_interval_secs
+        secs = time.monotonic() - started_secs
+        n_bytes = sum(map(len, stored.blocks.values()))
+        self._telemetry.metrics.observe("restore_seconds", secs, topic=self._source.name)
+        self._telemetry.emit(
+            "checkpoint_restored",
+            **self._place,
+            offset=offset,
+            n_blocks=len(stored.blocks),
+            n_bytes=n_bytes,
+            secs=round(secs, 3),
+            is_config_same=stored.manifest.config_hash == self._hash,
+        )
+        start = max(offset, bounds.first)
+        return Restart(start, start)
+
+    def _take(self) -> LaneCheckpoint:
+        return take_checkpoint(self.lane, is_full=self._store.needs_all)
+
+    async def _save_beside(self, checkpoint: LaneCheckpoint) -> None:
+        try:
+            await self._save(checkpoint)
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is ends the process
+            self._fail(error)
+        finally:
+            self._saving = None
+
+    async def _save(self, checkpoint: LaneCheckpoint) -> None:
+        started_secs, n_bytes_before = time.monotonic(), self._store.n_bytes_written
+        is_saved = False
+        try:
+            blocks = await asyncio.to_thread(checkpoint.encode)
+            await self._hold()
+            await self._store.save(checkpoint.offset, blocks)
+            is_saved = True
+        finally:
+            if not is_saved:
+                self.lane.dirty.put_back(checkpoint.blocks)
+        self._saved_offset = checkpoint.offset
+        self._may_commit = True
+        metrics, topic = self._telemetry.metrics, self._source.name
+        metrics.observe("checkpoint_seconds", time.monotonic() - started_secs, topic=topic)
+        metrics.count("checkpoint_bytes_total", self._store.n_bytes_written - n_bytes_before, topic=topic)
+        self._telemetry.emit(
+            "checkpoint_written",
+            **self._place,
+            offset=checkpoint.offset,
+            n_blocks=len(blocks),
+            n_bytes=self._store.n_bytes_written - n_bytes_before,
+        )
+
+    async def _wait_saved(self) -> None:
+        if self._saving is not None:
+            await asyncio.wait({self._saving})
