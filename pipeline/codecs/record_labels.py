@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["MAX_VALUE_CHARACTERS", "RecordLabels"]
 
 MAX_VALUE_CHARACTERS = 256
 _MAX_DEPTH = 8
 
-# Where a label is looked for besides under its own name, the first that is there counting.
-_ALIASES: dict[str, tuple[str, ...]] = {
-    "service": (
-        "service.name",
+_KUBERNETES_LABELS = ("kubernetes", "labels")
+
+
+class _Place(NamedTuple):
+    """Where a label may stand: in an object inside the record, or at the top under the dotted name."""
+
+    objects: tuple[str, ...]
+    name: str
+    dotted: str
+
+
+def _places(*paths: tuple[str, ...] | str) -> tuple[_Place, ...]:
+    whole = [(path,) if isinstance(path, str) else path for path in paths]
+    return tuple(_Place(path[:-1], path[-1], ".".join(path)) for path in whole)
+
+
+# Besides its own name, in this order; the first that is there counts.
+_ALIASES: dict[str, tuple[_Place, ...]] = {
+    "service": _places(
+        ("service", "name"),
         "service_name",
         "app",
         "application",
-        "kubernetes.labels.app.kubernetes.io/name",
-        "kubernetes.labels.app_kubernetes_io/name",
-        "kubernetes.labels.app",
-        "kubernetes.labels.k8s-app",
-        "kubernetes.container_name",
+        (*_KUBERNETES_LABELS, "app.kubernetes.io/name"),
+        (*_KUBERNETES_LABELS, "app_kubernetes_io/name"),
+        (*_KUBERNETES_LABELS, "app"),
+        (*_KUBERNETES_LABELS, "k8s-app"),
+        ("kubernetes", "container_name"),
         "container_name",
         "_SYSTEMD_UNIT",
         "fluentd_tag",
         "tag",
     ),
-    "host": ("hostname", "host.name", "kubernetes.host", "kubernetes.node_name", "_HOSTNAME"),
-    "region": (
-        "cloud.region",
-        "kubernetes.labels.topology.kubernetes.io/region",
-        "kubernetes.labels.topology_kubernetes_io/region",
+    "host": _places("hostname", ("host", "name"), ("kubernetes", "host"), ("kubernetes", "node_name"), "_HOSTNAME"),
+    "region": _places(
+        ("cloud", "region"),
+        (*_KUBERNETES_LABELS, "topology.kubernetes.io/region"),
+        (*_KUBERNETES_LABELS, "topology_kubernetes_io/region"),
     ),
-    "namespace": ("kubernetes.namespace_name",),
-    "pod": ("kubernetes.pod_name",),
-    "container": ("kubernetes.container_name", "container_name"),
+    "namespace": _places(("kubernetes", "namespace_name")),
+    "pod": _places(("kubernetes", "pod_name")),
+    "container": _places(("kubernetes", "container_name"), "container_name"),
 }
 
 
@@ -69,15 +85,18 @@ class RecordLabels(Mapping[str, str]):
         self._skipped = skipped
 
     def __getitem__(self, name: str) -> str:
-        value = self._find(name)
+        value = self.find(name)
         if value is None:
-            for alias in _ALIASES.get(name, ()):
-                value = self._find(alias)
-                if value is not None:
-                    break
-            else:
-                raise KeyError(name)
+            raise KeyError(name)
         return value
+
+    def find(self, name: str) -> str | None:
+        """The label, or None: what `get` gives, quicker."""
+        if name in self._skipped:
+            return None
+        record = self._record
+        value = _find(record, name, 1)
+        return value if value is not None else _find_alias(record, name)
 
     def __iter__(self) -> Iterator[str]:
         names = dict.fromkeys(_walk(self._record, "", self._skipped, 1))
@@ -88,13 +107,10 @@ class RecordLabels(Mapping[str, str]):
         return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.get(name) is not None
+        return isinstance(name, str) and self.find(name) is not None
 
     def __repr__(self) -> str:
         return f"RecordLabels({dict(self)!r})"
-
-    def _find(self, name: str) -> str | None:
-        return None if name in self._skipped else _find(self._record, name, 1)
 
 
 def _find(record: dict[str, Any], name: str, depth: int) -> str | None:
@@ -109,6 +125,22 @@ def _find(record: dict[str, Any], name: str, depth: int) -> str | None:
             if found is not None:
                 return found
         dot = name.find(".", dot + 1)
+    return None
+
+
+def _find_alias(record: dict[str, Any], name: str) -> str | None:
+    for objects, inner_name, dotted in _ALIASES.get(name, ()):
+        inner: Any = record
+        for one in objects:
+            inner = inner.get(one)
+            if not isinstance(inner, dict):
+                break
+        else:
+            value = inner.get(inner_name)
+            if value is not None and (text := _text_of(value)) is not None:
+                return text
+        if objects and dotted in record and (text := _text_of(record[dotted])) is not None:
+            return text
     return None
 
 

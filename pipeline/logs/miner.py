@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.clock import NS_PER_SEC
 from pipeline.codecs.base import LogLines, Points, SeriesKey
 from pipeline.codecs.record import RecordBatch
+from pipeline.codecs.record_labels import RecordLabels
 from pipeline.config.schema import LogSettings, SourceTopic
 from pipeline.errors import StateError
 from pipeline.logs.mined_lines import (
@@ -151,7 +152,7 @@ class LogMiner:
             # Labels of a batch are alive until its end, so that their identity will do.
             group = group_by_labels.get(id(labels))
             if group is None:
-                group = tuple([labels.get(name) or default for name, default in self._group_defaults])
+                group = self._group_of(labels)
                 group_by_labels[id(labels)] = group
             template, is_new = find(message)
             if template is None:
@@ -205,6 +206,10 @@ class LogMiner:
         self._finder.restore(snapshot["templates"])
         self._label_text_by_id = dict(snapshot["label_texts"])
         self._windows.restore(snapshot["windows"], _to_key)
+
+    def _group_of(self, labels: Mapping[str, str]) -> _Group:
+        find = labels.find if isinstance(labels, RecordLabels) else labels.get
+        return tuple([find(name) or default for name, default in self._group_defaults])
 
     def _announce(self, row: int, event_time_ns: int, template: Template, key: _Key, message: str) -> NewTemplate:
         self._fix_label_text(template.id)

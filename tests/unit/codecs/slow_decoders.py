@@ -289,27 +289,43 @@ def _fluentd(value: bytes, timestamp_ms: int) -> Line | str:
     level = next((record[name] for name in names if isinstance(record.get(name), str)), None)
     if level is None and isinstance(record.get("log"), dict) and _is_text(record["log"].get("level")):
         level = record["log"]["level"]
-    labels = {**_dotted(record)}
+    labels = _dotted(record)
+    kubernetes = ["kubernetes", "labels"]
     aliases = {
-        "service": (
-            *("service.name", "service_name", "app", "application", "kubernetes.labels.app.kubernetes.io/name"),
-            *("kubernetes.labels.app_kubernetes_io/name", "kubernetes.labels.app", "kubernetes.labels.k8s-app"),
-            *("kubernetes.container_name", "container_name", "_SYSTEMD_UNIT", "fluentd_tag", "tag"),
-        ),
-        "host": ("hostname", "host.name", "kubernetes.host", "kubernetes.node_name", "_HOSTNAME"),
-        "region": (
-            "cloud.region",
-            *(f"kubernetes.labels.topology{mark}kubernetes{end}io/region" for mark, end in ("..", "__")),
-        ),
-        "namespace": ("kubernetes.namespace_name",),
-        "pod": ("kubernetes.pod_name",),
-        "container": ("kubernetes.container_name", "container_name"),
+        "service": [
+            *(["service", "name"], ["service_name"], ["app"], ["application"], [*kubernetes, "app.kubernetes.io/name"]),
+            *([*kubernetes, "app_kubernetes_io/name"], [*kubernetes, "app"], [*kubernetes, "k8s-app"]),
+            *(["kubernetes", "container_name"], ["container_name"], ["_SYSTEMD_UNIT"], ["fluentd_tag"], ["tag"]),
+        ],
+        "host": [["hostname"], ["host", "name"], ["kubernetes", "host"], ["kubernetes", "node_name"], ["_HOSTNAME"]],
+        "region": [
+            *(["cloud", "region"], [*kubernetes, "topology.kubernetes.io/region"]),
+            [*kubernetes, "topology_kubernetes_io/region"],
+        ],
+        "namespace": [["kubernetes", "namespace_name"]],
+        "pod": [["kubernetes", "pod_name"]],
+        "container": [["kubernetes", "container_name"], ["container_name"]],
     }
     found = dict(labels)
     for name, places in aliases.items():
         if name not in labels:
-            found.update([(name, labels[place]) for place in reversed(places) if place in labels])
+            texts = [text for path in places for text in (_label_at(record, path), _label_at(record, [".".join(path)])) if text]
+            found.update({name: text for text in texts[:1]})  # noqa: B035 - one or none
     return Line(text.strip(), slow_level(level), event_time_ns, found) if text.strip() else EMPTY
+
+
+def _label_at(record: Any, path: list[str]) -> str | None:
+    for name in path:
+        record = record.get(name) if isinstance(record, dict) else None
+    return _label_text(record)
+
+
+def _label_text(one: Any) -> str | None:
+    if isinstance(one, bool):
+        return "true" if one else "false"
+    if isinstance(one, Number):
+        return str(int(one)) if one.is_integer and -(2**63) <= int(one) < 2**63 else None
+    return one if isinstance(one, str) and 0 < len(one) <= 256 else None
 
 
 def _plain(tree: Any) -> Any:
@@ -340,13 +356,9 @@ def _dotted(record: dict[str, Any], depth: int = 1) -> dict[str, str]:
             for inner, text in _dotted(one, depth + 1).items():
                 flat.setdefault(f"{name}.{inner}", text)
     for name, one in members:
-        if isinstance(one, bool):
-            flat[name] = "true" if one else "false"
-        elif isinstance(one, Number):
-            if one.is_integer and -(2**63) <= int(one) < 2**63:
-                flat[name] = str(int(one))
-        elif isinstance(one, str) and 0 < len(one) <= 256:
-            flat[name] = one
+        text = _label_text(one)
+        if text is not None:
+            flat[name] = text
     return flat
 
 
