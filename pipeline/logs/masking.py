@@ -25,6 +25,7 @@ _MAX_CHARACTERS = 2_000
 _MAX_TOKEN_CHARACTERS = 200
 _MAX_KNOWN = 16_384
 _MAX_KNOWN_CHARACTERS = 48
+_MAX_SHORT_CHARACTERS = 8
 _MORE = "<more>"
 _WILDCARD = "<*>"
 _SHAPE = bytes.maketrans(b"123456789", b"000000000")
@@ -57,6 +58,8 @@ _FORMS = {
 }
 _VARYING = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()), re.ASCII)
 _MARK_BY_FORM = {name: f"<{name}>" for name in _FORMS}
+# Hashes and ids are common and never the same: what the forms would find, found quickly.
+_HEX = re.compile(r"0[xX][0-9A-Fa-f]+|(?=[A-Fa-f]*0)(?=0*[A-Fa-f])[0-9A-Fa-f]{8,}", re.ASCII)
 # Tokens without any of these cannot hold anything that is masked.
 _TELLING = re.compile(r"[0-9/\\@]|:[0-9A-Fa-f]{0,2}:")
 
@@ -82,6 +85,8 @@ def _mask_shape(token: str) -> str:
     if len(token) > _MAX_TOKEN_CHARACTERS:
         # What the forms cost grows with the square of the length.
         token = token[:_MAX_TOKEN_CHARACTERS] + _MORE
+    if _HEX.fullmatch(token) is not None:
+        return "<hex>" if token[1] in "xX" else "<num>"
     if _TELLING.search(token) is None:
         return "<any>" if token == _WILDCARD else token
     return _VARYING.sub(_mark, token)
@@ -96,7 +101,8 @@ class _Known(dict[str, str]):
 
     def __missing__(self, token: str) -> str:
         masked = _mask_shape(token)
-        if len(token) <= _MAX_KNOWN_CHARACTERS:
+        # Those that are masked whole hardly come again, unless they are short: words do.
+        if len(token) <= _MAX_KNOWN_CHARACTERS and (masked[:1] != "<" or len(token) <= _MAX_SHORT_CHARACTERS):
             if len(self) >= _MAX_KNOWN:
                 self.clear()
             self[token] = masked

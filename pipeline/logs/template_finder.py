@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.logs.masking import Masker
+from pipeline.logs.recent import Recent
 from pipeline.logs.template_tree import Learned, Template, TemplateTree
 
 __all__ = ["TemplateFinder"]
 
-_MAX_FOUND = 8_192
+_MAX_FOUND = 4_096
 _MAX_FOUND_BYTES = 512
 
 
@@ -36,7 +37,7 @@ class TemplateFinder:
     def __init__(self, similarity: float, max_templates: int) -> None:
         self._masker = Masker()
         self._tree = TemplateTree(similarity, max_templates)
-        self._found: dict[bytes, tuple[Template, int]] = {}
+        self._found = Recent[bytes, tuple[Template, int]](_MAX_FOUND)
 
     def __len__(self) -> int:
         return len(self._tree)
@@ -55,9 +56,7 @@ class TemplateFinder:
             return Learned(template, False)
         learned = self._tree.learn(self._masker.mask(shape))
         if learned.template is not None and len(shape) <= _MAX_FOUND_BYTES:
-            if len(self._found) >= _MAX_FOUND:
-                self._found.clear()
-            self._found[shape] = (learned.template, learned.template.group.version)
+            self._found.put(shape, (learned.template, learned.template.group.version))
         return learned
 
     def snapshot(self) -> list[list[Any]]:
@@ -73,4 +72,4 @@ class TemplateFinder:
             It is damaged.
         """
         self._tree.restore(snapshot)
-        self._found = {}
+        self._found.clear()

@@ -12,12 +12,13 @@ from operator import eq
 from typing import Any, NamedTuple
 
 from pipeline.errors import StateError
+from pipeline.logs.recent import Recent
 
 __all__ = ["ANY", "Learned", "Template", "TemplateTree"]
 
 ANY = "<*>"
 _MAX_FIRST_TOKENS = 100
-_MAX_FOUND = 8_192
+_MAX_FOUND = 4_096
 _ID_BYTES = 6
 
 
@@ -127,7 +128,7 @@ class TemplateTree:
         self._max_templates = max_templates
         self._by_length: dict[int, _SameLength] = {}
         self._templates: dict[str, Template] = {}
-        self._found: dict[tuple[str, ...], tuple[Template, int]] = {}
+        self._found = Recent[tuple[str, ...], tuple[Template, int]](_MAX_FOUND)
 
     def __len__(self) -> int:
         return len(self._templates)
@@ -162,9 +163,7 @@ class TemplateTree:
             if template.generalise(tokens):
                 group.version += 1
         # What the line has in common with its template stays as much, so that a second search would end here too.
-        if len(self._found) >= _MAX_FOUND:
-            self._found.clear()
-        self._found[tokens] = (template, group.version)
+        self._found.put(tokens, (template, group.version))
         return Learned(template, is_new)
 
     def snapshot(self) -> list[list[Any]]:
@@ -189,7 +188,8 @@ class TemplateTree:
         StateError
             It is damaged.
         """
-        self._by_length, self._templates, self._found = {}, {}, {}
+        self._by_length, self._templates = {}, {}
+        self._found.clear()
         for template_id, first, n_lines, tokens in snapshot:
             if template_id in self._templates or not tokens:
                 raise StateError(
