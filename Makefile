@@ -46,7 +46,7 @@ $(BIN)/python:
 
 define install
 @$(say) "installing $(2) into $(VENV) (pinned by requirements.lock; a minute or two the first time; details in $(VENV)/pip.log)"
-@$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[$(1)]' >$(VENV)/pip.log 2>&1 || { \
+@$(BIN)/python -m pip install --disable-pip-version-check --no-compile --constraint requirements.lock --editable '.[$(1)]' >$(VENV)/pip.log 2>&1 || { \
 	tail -n 20 $(VENV)/pip.log >&2; $(say) 'the installation failed, see above; it needs a package index: see to the network, then run the same command again' >&2; exit 2; }
 @touch $@
 endef
