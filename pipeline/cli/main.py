@@ -25,6 +25,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "tail",
     "explain",
+    "crosscheck",
     "bench",
 )
 """Modules under `pipeline.cli`, each with a ``register(app)``; in the order of ``--help``.  They import what is heavy inside

@@ -1,16 +1,13 @@
-"""What must hold for the connection to the brokers, and whether its secrets can be had."""
+"""What must hold for the connection to the brokers."""
 
 from __future__ import annotations
 
 from pipeline.config.rules import Findings
 from pipeline.config.schema import Config
-from pipeline.config.secret import resolve_secret
-from pipeline.errors import ConfigError
 
-__all__ = ["check_broker", "check_secrets"]
+__all__ = ["check_broker"]
 
 _SECURITY = ("broker", "security")
-_PASSWORD = (*_SECURITY, "password")
 
 
 def check_broker(config: Config, findings: Findings) -> None:
@@ -48,16 +45,6 @@ def check_broker(config: Config, findings: Findings) -> None:
             cure="write protocol: ssl or sasl_ssl, or remove it",
             among=[(*_SECURITY, "protocol")],
         )
-    if security.password is not None:
-        given_by = [name for name in ("env", "file") if getattr(security.password, name) is not None]
-        if len(given_by) != 1:
-            findings.note(
-                _PASSWORD,
-                "CFG502",
-                expected="exactly one of env and file",
-                found="both" if given_by else "neither",
-                cure="remove one of them" if given_by else "add env: NAME_OF_A_VARIABLE or file: path/of/a/file",
-            )
 
 
 def _check_timeouts(config: Config, findings: Findings) -> None:
@@ -80,17 +67,3 @@ def _check_timeouts(config: Config, findings: Findings) -> None:
             cure="raise rebalance_timeout_secs or lower session_timeout_secs",
             among=[("broker", "session_timeout_secs")],
         )
-
-
-def check_secrets(config: Config, findings: Findings) -> None:
-    """Secrets can be had here and now."""
-    password = config.broker.security.password
-    if not config.broker.security.protocol.startswith("sasl"):
-        return
-    if password is None or (password.env is None) == (password.file is None):
-        return
-    try:
-        resolve_secret(password)
-    except ConfigError as error:
-        found, _, cure = str(error).partition("; ")
-        findings.note(_PASSWORD, "CFG503", expected="a secret that can be had", found=found, cure=cure)

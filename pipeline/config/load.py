@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.broker_rules import check_broker, check_secrets
+from pipeline.config.broker_rules import check_broker
 from pipeline.config.detector_rules import check_references, check_rule_order, check_shadows
 from pipeline.config.fingerprint import config_hash
 from pipeline.config.model_rules import check_models
 from pipeline.config.report import InvalidConfigError, KeyPath, Problem
 from pipeline.config.rules import Findings, Rule, check_crosscheck, check_names, check_series, check_settings, check_topics
 from pipeline.config.schema import Config
+from pipeline.config.secret_rules import check_secret_sources, check_secrets
 from pipeline.config.source import Document, parse_text, read_file
 from pipeline.config.validation import explain_errors, keep_valid
 
@@ -35,6 +36,7 @@ _RULES: tuple[Rule, ...] = (
     check_crosscheck,
     check_series,
     check_broker,
+    check_secret_sources,
     check_shadows,
     check_rule_order,
     check_references,

@@ -243,6 +243,10 @@ class AmpDetector(Section):
     )
     interval_secs: Annotated[int, Field(ge=30, le=86_400)] = Field(60, description="How often it looks.")
     scale: float = Field(1.0, description="What a sample is multiplied by to be in the unit of its query.")
+    query: NonEmpty | None = Field(
+        None,
+        description="PromQL with an aggregation that `crosscheck setup` makes the detector with; null = it is there already.",
+    )
 
 
 class AmpProvider(RemoteProvider):

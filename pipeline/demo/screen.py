@@ -21,21 +21,19 @@ _N_ANOMALIES = 12
 _N_INCIDENTS = 12
 
 
-def describe_outcome(outcome: Outcome, event_time_ns: int, phase: FeedPhase) -> Text:
-    """One line about one scheduled incident: to come, going on, caught or missed."""
+def describe_outcome(outcome: Outcome, event_time_ns: int, phase: FeedPhase) -> tuple[Text, Text, Text, Text, Text]:
+    """One line about one scheduled incident, which is to come, going on, caught or missed: mark, title, delay, severity, region."""
     expectation = outcome.expectation
-    text = Text()
+    title, region, none = expectation.title, Text(expectation.region, style="dim"), Text()
     if outcome.delay_secs is not None:
         severity = outcome.worst_severity or "P3"
-        text.append("✓ ", style="bold green").append(expectation.title)
-        text.append(f"  {outcome.delay_secs:.0f} s ", style="green").append(severity, style=SEVERITY_STYLES.get(severity, ""))
-    elif phase in (FeedPhase.HISTORY, FeedPhase.WAITING) or event_time_ns < expectation.start_ns:
-        text.append("· ", style="dim").append(expectation.title, style="dim")
-    elif event_time_ns <= expectation.end_ns:
-        text.append("● ", style="bold yellow").append(expectation.title, style="yellow")
-    else:
-        text.append("✗ ", style="bold red").append(expectation.title)
-    return text.append(f"  {expectation.region}", style="dim")
+        after = Text(f"{outcome.delay_secs:.0f} s", style="green")
+        return Text("✓", style="bold green"), Text(title), after, Text(severity, style=SEVERITY_STYLES.get(severity, "")), region
+    if phase in (FeedPhase.HISTORY, FeedPhase.WAITING) or event_time_ns < expectation.start_ns:
+        return Text("·", style="dim"), Text(title, style="dim"), none, none, region
+    if event_time_ns <= expectation.end_ns:
+        return Text("●", style="bold yellow"), Text(title, style="yellow"), none, none, region
+    return Text("✗", style="bold red"), Text(title), Text("missed", style="red"), none, region
 
 
 def _draw_worker(snapshot: RunSnapshot) -> RenderableType:
@@ -78,12 +76,15 @@ def _draw_incidents(snapshot: RunSnapshot) -> RenderableType:
 
 
 def _draw_script(snapshot: RunSnapshot) -> RenderableType:
-    lines = []
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
     for outcome in snapshot.outcomes:
-        line = describe_outcome(outcome, snapshot.event_time_ns, snapshot.phase)
-        line.no_wrap, line.overflow = True, "ellipsis"
-        lines.append(line)
-    return Group(*lines)
+        table.add_row(*describe_outcome(outcome, snapshot.event_time_ns, snapshot.phase))
+    return table
 
 
 def _draw_anomalies(snapshot: RunSnapshot) -> RenderableType:
@@ -119,9 +120,9 @@ def draw_screen(snapshot: RunSnapshot) -> RenderableType:
     layout = Layout()
     layout.split_column(Layout(head, name="head", size=1), Layout(name="middle", ratio=1), Layout(name="bottom", ratio=1))
     layout["middle"].split_row(
-        Layout(Panel(_draw_worker(snapshot), title="worker", border_style="dim"), size=30),
-        Layout(Panel(_draw_script(snapshot), title="what is made to go wrong", border_style="dim"), ratio=1),
-        Layout(Panel(_draw_incidents(snapshot), title="open incidents", border_style="dim"), ratio=1),
+        Layout(Panel(_draw_worker(snapshot), title="worker", border_style="dim"), size=26),
+        Layout(Panel(_draw_script(snapshot), title="what is made to go wrong", border_style="dim"), ratio=6),
+        Layout(Panel(_draw_incidents(snapshot), title="open incidents", border_style="dim"), ratio=5),
     )
     layout["bottom"].update(Panel(_draw_anomalies(snapshot), title="newest anomalies", border_style="dim"))
     return layout

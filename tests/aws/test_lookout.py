@@ -367,4 +367,4 @@ def test_a_sample_of_an_interval_that_was_given_out_is_late() -> None:
     assert table.n_late == 1
     settings = LookoutSettings.model_validate({"detectors": [DETECTOR], "s3": S3})
     assert settings.s3 is not None
-    assert object_key(settings.s3, "dag", 0) == "streamwarden/dag/19700101/0000/part.csv"
+    assert object_key(settings.s3, "dag", 0, "m-0") == "streamwarden/dag/19700101/0000/m-0.csv"

@@ -1,7 +1,8 @@
 """The way into Lookout: samples of a detector's series as one CSV file an interval, in the layout the detector reads.
 
-``s3://bucket/prefix/detector/20260101/1205/part.csv`` holds the interval that begins at 12:05 UTC: a header, then a row for each
-set of dimension values with the aggregate of every measure.
+``s3://bucket/prefix/detector/20260101/1205/metrics-3.csv`` holds what partition 3 of the topic ``metrics`` has of the interval that
+begins at 12:05 UTC: a header, then a row for each set of dimension values with the aggregate of every measure.  A series lives in
+one partition, so the files of an interval have no row in common.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ def templated_path(bucket: LookoutBucket, detector: str) -> str:
     return f"s3://{bucket.bucket}/{bucket.prefix.strip('/')}/{detector}/{{{{yyyyMMdd}}}}/{{{{HHmm}}}}/"
 
 
-def object_key(bucket: LookoutBucket, detector: str, start_secs: int) -> str:
-    """Key of the file of one interval.
+def object_key(bucket: LookoutBucket, detector: str, start_secs: int, part: str) -> str:
+    """Key of one file of an interval.
 
     Examples
     --------
     >>> bucket = LookoutBucket(bucket="metrics", role_arn="arn:aws:iam::1:role/r")
-    >>> object_key(bucket, "dag", 1767269100)
-    'streamwarden/dag/20260101/1205/part.csv'
+    >>> object_key(bucket, "dag", 1767269100, "metrics-3")
+    'streamwarden/dag/20260101/1205/metrics-3.csv'
     """
     start = datetime.fromtimestamp(start_secs, UTC)
-    return f"{bucket.prefix.strip('/')}/{detector}/{start:%Y%m%d}/{start:%H%M}/part.csv"
+    return f"{bucket.prefix.strip('/')}/{detector}/{start:%Y%m%d}/{start:%H%M}/{part}.csv"
 
 
 @dataclass(slots=True)

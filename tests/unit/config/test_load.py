@@ -166,3 +166,17 @@ def test_something_else_than_a_mapping(text: str) -> None:
     with pytest.raises(InvalidConfigError) as caught:
         load_text(text)
     assert caught.value.found
+
+
+def test_secrets_of_providers_are_looked_for_too() -> None:
+    provider = (
+        "{type: opensearch, endpoint_url: 'https://h:9200', auth: basic, username: me, password: {env: STREAMWARDEN_NO_SUCH}, "
+        "detectors: [{name: d, detector_id: d}]}"
+    )
+    text = TEXT + f"crosscheck: {{deadline_secs: 60, provider: {provider}}}\n"
+    load_text(text)
+    with pytest.raises(InvalidConfigError) as caught:
+        load_document(parse_text(text, "t.yaml"), with_secrets=True)
+    assert [(problem.code, render_path(problem.path)) for problem in caught.value.found] == [
+        ("CFG503", "crosscheck.provider.password")
+    ]

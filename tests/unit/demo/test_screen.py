@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -69,7 +70,7 @@ def test_what_a_moment_shows() -> None:
     outcomes = (caught, *(Outcome(one) for one in EXPECTED[1:]))
     running = EXPECTED[1]
     text = draw(snapshot(FeedPhase.LIVE, running.start_ns + 1, outcomes, worker))
-    assert f"✓ {EXPECTED[0].title}  45 s P1" in text
+    assert re.search(rf"✓ {EXPECTED[0].title} +45 s P1 {EXPECTED[0].region}", text)
     assert f"● {running.title}" in text
     assert f"· {EXPECTED[-1].title}" in text
     assert "1,200" in text
