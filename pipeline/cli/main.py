@@ -26,6 +26,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "tail",
     "explain",
     "crosscheck",
+    "warm_up",
     "bench",
 )
 """Modules under `pipeline.cli`, each with a ``register(app)``; in the order of ``--help``.  They import what is heavy inside

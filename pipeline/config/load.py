@@ -14,17 +14,27 @@ from pipeline.config.broker_rules import check_broker
 from pipeline.config.detector_rules import check_references, check_rule_order, check_shadows
 from pipeline.config.fingerprint import config_hash
 from pipeline.config.model_rules import check_models
+from pipeline.config.options import option_at
 from pipeline.config.report import InvalidConfigError, KeyPath, Problem
 from pipeline.config.rules import Findings, Rule, check_crosscheck, check_names, check_series, check_settings, check_topics
 from pipeline.config.schema import Config
 from pipeline.config.secret_rules import check_secret_sources, check_secrets
-from pipeline.config.source import Document, parse_text, read_file
+from pipeline.config.source import Document, parse_text, read_file, resolve_plain
 from pipeline.config.validation import explain_errors, keep_valid
 
-__all__ = ["BROKER_VARIABLE", "LoadedConfig", "config_hash", "load_config", "load_document", "load_text"]
+__all__ = ["BROKER_VARIABLE", "KEY_BY_VARIABLE", "LoadedConfig", "config_hash", "load_config", "load_document", "load_text"]
 
 BROKER_VARIABLE = "STREAMWARDEN_BROKER"
 """Environment variable that goes before ``broker.bootstrap`` of the file; the command line goes before both."""
+
+KEY_BY_VARIABLE: dict[str, str] = {
+    BROKER_VARIABLE: "broker.bootstrap",
+    "STREAMWARDEN_GROUP": "worker.group",
+    "STREAMWARDEN_REGION": "worker.region",
+    "STREAMWARDEN_WEB_HOST": "worker.web_host",
+    "STREAMWARDEN_WEB_PORT": "worker.web_port",
+}
+"""What may differ from place to place under one file: environment variable → dotted key.  An empty variable is not given."""
 
 _FATAL = frozenset({"CFG001", "CFG002", "CFG003", "CFG004", "CFG005", "CFG009"})
 _EXTENSION = "x-"
@@ -72,7 +82,7 @@ def load_config(path: str | Path, *, overrides: Mapping[str, Any] | None = None)
         YAML file.
     overrides : mapping of str to object, optional
         Values of the command line by dotted key, e.g. ``{"broker.bootstrap": "kafka:9092"}``; None = not given.  They go before
-        the environment (STREAMWARDEN_BROKER), which goes before the file.
+        the environment (`KEY_BY_VARIABLE`), which goes before the file.
 
     Raises
     ------
@@ -171,8 +181,11 @@ def _override(document: Document, overrides: Mapping[str, Any]) -> dict[KeyPath,
     """Put values of the environment and the command line into the data; their origins."""
     origins: dict[KeyPath, str] = {}
     given: list[tuple[str, Any, str]] = []
-    if from_environment := os.environ.get(BROKER_VARIABLE):
-        given.append(("broker.bootstrap", from_environment, f"environment {BROKER_VARIABLE}"))
+    for variable, key in KEY_BY_VARIABLE.items():
+        if text := os.environ.get(variable):
+            option = option_at(tuple(key.split(".")), {})
+            is_text = option is not None and option.annotation is str
+            given.append((key, text if is_text else resolve_plain(text), f"environment {variable}"))
     given += [(key, value, "command line") for key, value in overrides.items() if value is not None]
     for key, value, origin in given:
         path = tuple(key.split("."))

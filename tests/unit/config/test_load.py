@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.client.connection import connection_settings
 from pipeline.config.effective import list_values, render_effective
-from pipeline.config.load import BROKER_VARIABLE, load_config, load_document, load_text
+from pipeline.config.load import BROKER_VARIABLE, KEY_BY_VARIABLE, load_config, load_document, load_text
 from pipeline.config.report import InvalidConfigError, render_path
 from pipeline.config.source import parse_text
 
@@ -45,6 +45,29 @@ def test_an_override_that_is_wrong_is_told_by_its_origin(monkeypatch: pytest.Mon
     with pytest.raises(InvalidConfigError) as caught:
         load_text(TEXT, overrides={"broker.bootstrap": "nonsense"})
     assert str(caught.value).splitlines()[0] == "command line  broker.bootstrap  CFG204"
+
+
+def test_every_variable_has_its_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "broker.bootstrap": "env:1",
+        "worker.group": "7",
+        "worker.region": "eu-west-1",
+        "worker.web_host": "0.0.0.0",
+        "worker.web_port": 81,
+    }
+    assert set(KEY_BY_VARIABLE.values()) == set(given)
+    for variable, key in KEY_BY_VARIABLE.items():
+        monkeypatch.setenv(variable, str(given[key]))
+    for variable, key in KEY_BY_VARIABLE.items():
+        assert origin_of(TEXT, key) == (given[key], f"environment {variable}")
+    monkeypatch.setenv("STREAMWARDEN_WEB_PORT", "many")
+    with pytest.raises(InvalidConfigError, match=r"environment STREAMWARDEN_WEB_PORT  worker\.web_port  CFG201"):
+        load_text(TEXT)
+
+
+def test_every_variable_stands_in_the_reference() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    assert [variable for variable in KEY_BY_VARIABLE if f"`{variable}`" not in page] == []
 
 
 def test_an_override_leaves_an_anchor_it_shares_alone() -> None:
