@@ -121,7 +121,8 @@ def want_topics(config: Config) -> tuple[TopicSpec, ...]:
     >>> from pipeline.config.schema import DetectorSettings
     >>> specs = want_topics(Config(version=1, topics=[source], detectors=[DetectorSettings(name="all")]))
     >>> [spec.name for spec in specs], dict(specs[0].settings)
-    (['m', 'anomalies', 'anomalies-checked', 'verdicts', 'alerts', 'incidents', 'dead-letters', 'checkpoints'], {'retention.ms': '5400000'})
+    (['m', 'anomalies', 'anomalies-checked', 'verdicts', 'alerts', 'incidents', 'dead-letters', 'checkpoints'],
+     {'retention.ms': '5400000'})
     """
     wanted: list[tuple[str, SourceTopic | OutputTopic]] = [("source", topic) for topic in config.topics]
     wanted += [(role, getattr(config.outputs, role)) for role in type(config.outputs).model_fields]
