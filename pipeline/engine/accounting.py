@@ -37,7 +37,7 @@ class Accounting:
         Records (dead-lettered, empty) and samples (otherwise) that were not scored, by outcome and reason code.
     anomalous : dict of str to int
         What became of anomalous samples: ``reported`` (published), ``folded`` (counted in an open episode or in a run that has
-        not opened one), ``direction`` (on the side that does not count).
+        not opened one; a new log template among too many at once), ``direction`` (on the side that does not count).
 
     Examples
     --------

@@ -286,6 +286,7 @@ class Lane:
         told = mined.outcome[lines.row >= n_replayed]
         self.accounting.add_reason("late", "late", int(np.count_nonzero(told == LATE)))
         self.accounting.add_reason("filtered", CEILING_REASON, int(np.count_nonzero(told == FILTERED)))
+        self.accounting.anomalous["folded"] += sum(row >= n_replayed for row in mined.withheld)
         points, samples = mined.points, self._to_samples(batch, mined.points)
         news_by_row: dict[int, list[NewTemplate]] = {}
         for news in mined.new_templates:

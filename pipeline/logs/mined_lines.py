@@ -94,6 +94,8 @@ class MinedLines:
         One a point.
     new_templates : list of NewTemplate
         In order of rows.
+    withheld : list of int
+        Rows of further new templates, of which too many came at once to tell of each; their lines count like any other.
     outcome : (M,) int8
         `LINE_SCORED`, `LINE_LATE` or `LINE_FILTERED` of each line.
     """
@@ -101,4 +103,5 @@ class MinedLines:
     points: Points
     facts: list[RateFacts] = field(default_factory=list)
     new_templates: list[NewTemplate] = field(default_factory=list)
+    withheld: list[int] = field(default_factory=list)
     outcome: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))

@@ -27,10 +27,13 @@ from pipeline.logs.template_finder import TemplateFinder
 from pipeline.logs.template_tree import Template
 from pipeline.samples.labels import NAME_LABEL
 
-__all__ = ["OTHER", "LogMiner"]
+__all__ = ["NEWS_PER_WINDOW", "OTHER", "LogMiner"]
 
 OTHER = "other"
 """Template id and text of lines for whose template there was no room."""
+
+NEWS_PER_WINDOW = 20
+"""New templates of a partition that are told in the time of one window."""
 
 _SERIES_PER_TEMPLATE = 4
 _MAX_EXAMPLE_CHARACTERS = 1_000
@@ -48,7 +51,8 @@ class LogMiner:
 
     Every line that is in time teaches the template tree and is counted in its window of event time.  When a line moves the watermark
     over the end of a window by the topic's lateness, the counts become points (`pipeline.logs.rate_windows`), placed at that line.  A
-    template is news when the partition has had `new_template_after_lines` lines before.
+    template is news when the partition has had `new_template_after_lines` lines before; of more than `NEWS_PER_WINDOW` in the time of
+    one window the rest is withheld: lines that never repeat, or a new release, are one piece of news, not thousands.
 
     Parameters
     ----------
@@ -98,6 +102,9 @@ class LogMiner:
         self._label_text_by_id: dict[str, str] = {OTHER: OTHER}
         self._n_lines = 0
         self._n_other = 0
+        # Window of the watermark in which news was last told, and how many.
+        self._news_window = -1
+        self._n_news = 0
 
     @property
     def n_templates(self) -> int:
@@ -134,6 +141,7 @@ class LogMiner:
         closed_at: list[tuple[int, int]] = []
         facts: list[RateFacts] = []
         new_templates: list[NewTemplate] = []
+        withheld: list[int] = []
         group_by_labels: dict[int, _Group] = {}
         times, rows = lines.event_time_ns.tolist(), lines.row.tolist()
         for i, (event_time_ns, message, level, labels) in enumerate(
@@ -146,7 +154,7 @@ class LogMiner:
                     closed += due
                     closed_at.append((rows[i], len(due)))
                     facts += map(self._facts_of, due)
-            elif is_closed(event_time_ns):
+            if is_closed(event_time_ns):
                 outcome[i] = LINE_LATE
                 continue
             # Labels of a batch are alive until its end, so that their identity will do.
@@ -159,11 +167,14 @@ class LogMiner:
                 self._n_other += 1
             key = (template.id if template is not None else OTHER, level, group)
             if template is not None and is_new and self._n_lines >= self._settings.new_template_after_lines:
-                new_templates.append(self._announce(rows[i], event_time_ns, template, key, message))
+                if self._may_announce(watermark_ns):
+                    new_templates.append(self._announce(rows[i], event_time_ns, template, key, message))
+                else:
+                    withheld.append(rows[i])
             self._n_lines += 1
             if not count(event_time_ns, key, message):
                 outcome[i] = LINE_FILTERED
-        return MinedLines(self._points_of(closed, closed_at), facts, new_templates, outcome)
+        return MinedLines(self._points_of(closed, closed_at), facts, new_templates, withheld, outcome)
 
     def labels_of(self, key: SeriesKey) -> dict[str, str]:
         """Labels of a series key of the points."""
@@ -180,8 +191,11 @@ class LogMiner:
         """Everything it has learned, as plain JSON values; the caches are left out, since nothing depends on them."""
         return {
             "version": _SNAPSHOT_VERSION,
+            "window_ns": self._window_ns,
+            "group_by": self._settings.group_by,
             "n_lines": self._n_lines,
             "n_other": self._n_other,
+            "news": [self._news_window, self._n_news],
             "templates": self._finder.snapshot(),
             "label_texts": dict(self._label_text_by_id),
             "windows": self._windows.snapshot(),
@@ -189,6 +203,9 @@ class LogMiner:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Replace everything by what `snapshot` of a miner of the same settings returned; it goes on bit for bit.
+
+        Templates and what their series are called are kept whatever the settings are now.  Where windows have another length, or
+        series other labels, counting begins anew at the first window that begins after those that were closed.
 
         Raises
         ------
@@ -205,7 +222,19 @@ class LogMiner:
         self._n_other = int(snapshot["n_other"])
         self._finder.restore(snapshot["templates"])
         self._label_text_by_id = dict(snapshot["label_texts"])
-        self._windows.restore(snapshot["windows"], _to_key)
+        if snapshot["window_ns"] == self._window_ns and snapshot["group_by"] == self._settings.group_by:
+            self._windows.restore(snapshot["windows"], _to_key)
+            self._news_window, self._n_news = snapshot["news"]
+        else:
+            self._windows.begin_after(snapshot["windows"], int(snapshot["window_ns"]))
+            self._news_window, self._n_news = -1, 0
+
+    def _may_announce(self, watermark_ns: int) -> bool:
+        window = watermark_ns // self._window_ns
+        if window != self._news_window:
+            self._news_window, self._n_news = window, 0
+        self._n_news += 1
+        return self._n_news <= NEWS_PER_WINDOW
 
     def _group_of(self, labels: Mapping[str, str]) -> _Group:
         find = labels.find if isinstance(labels, RecordLabels) else labels.get

@@ -195,6 +195,23 @@ class RateWindows(Generic[K]):
         self._last_closed = int(snapshot["last_closed"])
         self._closes_at_ns = (self._last_closed + 2) * self._window_ns + self._lateness_ns
 
+    def begin_after(self, snapshot: Mapping[str, Any], window_ns: int) -> None:
+        """Replace everything by the watermark of a snapshot of windows of another length, and nothing counted yet.
+
+        Parameters
+        ----------
+        snapshot : mapping
+            What `snapshot` of those windows returned.
+        window_ns : int
+            Their length, ns.
+        """
+        closed_ns = (int(snapshot["last_closed"]) + 1) * window_ns
+        self._last_line, self._open = {}, {}
+        self._watermark_ns = int(snapshot["watermark_ns"])
+        # A window that reaches into what was closed would be counted in part only.
+        self._last_closed = -(-closed_ns // self._window_ns) - 1
+        self._closes_at_ns = (self._last_closed + 2) * self._window_ns + self._lateness_ns
+
     def _close(self, window: int, closed: list[ClosedRate[K]]) -> None:
         tallies = self._open.pop(window, {})
         end_ns = (window + 1) * self._window_ns

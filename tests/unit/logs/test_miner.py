@@ -20,7 +20,7 @@ from pipeline.engine import accounting
 from pipeline.errors import StateError
 from pipeline.logs import mined_lines
 from pipeline.logs.mined_lines import LINE_FILTERED, LINE_LATE, LINE_SCORED, LOG_RATE_NAME
-from pipeline.logs.miner import OTHER, LogMiner
+from pipeline.logs.miner import NEWS_PER_WINDOW, OTHER, LogMiner
 from pipeline.logs.rate_windows import ZERO_WINDOWS
 from pipeline.samples.labels import LabelSet
 from tests.unit.logs.naive_miner import NaiveTree, alike_lines, mask_naively
@@ -64,6 +64,7 @@ def take(miner: LogMiner, lines: list[Line], first_offset: int = 0) -> list[tupl
         )
     ]
     out += [("new", first_offset + new.row, *new[1:]) for new in mined.new_templates]
+    out += [("withheld", first_offset + row) for row in mined.withheld]
     out += [("line", first_offset + i, code) for i, code in enumerate(mined.outcome.tolist())]
     return sorted(out, key=lambda one: (one[0], one[1]))
 
@@ -223,6 +224,41 @@ def test_the_series_of_a_new_template_is_the_one_its_rate_gets() -> None:
     out = take(miner, [(1, "user bob left", "INFO", {}), (2, "user eve left", "INFO", {}), (70, "tick", "INFO", {})])
     news, rate = next(one for one in out if one[0] == "new"), next(one for one in out if one[0] == "rate")
     assert str(LabelSet(news[3])) == rate[5]
+
+
+def test_a_flood_of_new_templates_is_told_of_in_part() -> None:
+    miner = make_miner(new_template_after_lines=0)
+    words = [f"{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(60)]
+    out = take(miner, [(1 + i / 10, f"{word} {word}x {word}y", "", {}) for i, word in enumerate(words)])
+    assert [one[1] for one in out if one[0] == "new"] == list(range(NEWS_PER_WINDOW))
+    assert [one[1] for one in out if one[0] == "withheld"] == list(range(NEWS_PER_WINDOW, 60))
+    assert [one[2] for one in out if one[0] == "line"] == [LINE_SCORED] * 60
+    # Old lines do not make room: the time that counts is that of the watermark.
+    late = [(50.0, "one more thing", "", {}), (61.0, "and a next window", "", {}), (59.0, "then another kind of line", "", {})]
+    out = take(miner, late, 60)
+    assert [one[1] for one in out if one[0] == "withheld"] == [60]
+    assert [one[1] for one in out if one[0] == "new"] == [61, 62]
+
+
+@pytest.mark.parametrize("change", [{"window_secs": 7.0}, {"window_secs": 3_600.0}, {"group_by": ["region"]}])
+def test_other_settings_keep_the_templates_and_count_anew(change: dict[str, Any]) -> None:
+    lines = simulated_lines(5, 600)
+    before, after = make_miner(), make_miner(**change)
+    take(before, lines[:300])
+    after.restore(json.loads(json.dumps(before.snapshot())))
+    assert after.n_templates == before.n_templates
+    assert (after.n_lines, after.n_series) == (before.n_lines, 0)
+    out = take(after, [*lines[300:], (10**7, "the end", "INFO", {})], 300)
+    # Nothing is counted twice or in a window that was closed before, and all that counts is in the rates.
+    snapshot = before.snapshot()["windows"]
+    closed_ns = (snapshot["last_closed"] + 1) * 60 * NS
+    window_secs = change.get("window_secs", 60.0)
+    rates = [one for one in out if one[0] == "rate"]
+    assert rates
+    assert all(one[3] - round(window_secs * NS) >= closed_ns for one in rates)
+    outcomes = [one[2] for one in out if one[0] == "line"]
+    assert round(sum(one[4] * window_secs for one in rates), 3) == outcomes.count(LINE_SCORED) - 1
+    assert outcomes.count(LINE_SCORED) > 30
 
 
 def test_examples_are_cut() -> None:
