@@ -242,7 +242,7 @@ def test_a_flood_of_new_templates_is_told_of_in_part() -> None:
 
 @pytest.mark.parametrize("change", [{"window_secs": 7.0}, {"window_secs": 3_600.0}, {"group_by": ["region"]}])
 def test_other_settings_keep_the_templates_and_count_anew(change: dict[str, Any]) -> None:
-    lines = simulated_lines(5, 600)
+    lines = simulated_lines(5, 3_000)
     before, after = make_miner(), make_miner(**change)
     take(before, lines[:300])
     after.restore(json.loads(json.dumps(before.snapshot())))
