@@ -258,7 +258,7 @@ def _describe(phase: FeedPhase, worker: WorkerState | None) -> str:
     if phase is FeedPhase.DONE:
         return "waiting for the last alerts"
     if worker is None:
-        return "the worker starts (the first time ever it compiles its kernels, a minute or so)"
+        return "the worker starts"
     if not worker.is_ready:
-        return "the worker warms up"
+        return "the worker compiles its kernels (a minute or so, the first time only)"
     return "the worker learns from simulated history"
