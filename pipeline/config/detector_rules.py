@@ -15,7 +15,7 @@ def check_shadows(config: Config, findings: Findings) -> None:
     """No detector waits for series that an earlier one takes all of."""
     for i, later in enumerate(config.detectors):
         for j, earlier in enumerate(config.detectors[:i]):
-            if not earlier.also and covers(earlier.match, later.match):
+            if not earlier.also and earlier.group is None and covers(earlier.match, later.match):
                 path: KeyPath = ("detectors", i)
                 findings.note(
                     path,

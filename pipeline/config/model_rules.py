@@ -15,7 +15,7 @@ from pipeline.config.report import KeyPath
 from pipeline.config.rules import Findings
 from pipeline.config.schema import Config, DetectorSettings, ModelSettings
 
-__all__ = ["build_model", "check_models", "has_expected_value"]
+__all__ = ["build_model", "check_models", "has_expected_value", "model_parameters"]
 
 
 def build_model(settings: ModelSettings) -> Estimator:
@@ -32,6 +32,20 @@ def build_model(settings: ModelSettings) -> Estimator:
     'gaussian_scorer'
     """
     return registry.build(settings.type, settings.parameters)
+
+
+def model_parameters(detector: DetectorSettings) -> dict[str, Any]:
+    """Parameters of a detector's model, with the features of its group as columns.
+
+    Examples
+    --------
+    >>> from pipeline.config.schema import GroupSettings
+    >>> group = GroupSettings(by=["host"], features=["cpu", "mem"])
+    >>> model_parameters(DetectorSettings(name="d", group=group, model=ModelSettings(type="loda", parameters={"seed": 1})))
+    {'seed': 1, 'features': ['cpu', 'mem']}
+    """
+    features = {} if detector.group is None else {"features": list(detector.group.features)}
+    return {**detector.model.parameters, **features}
 
 
 def has_expected_value(name: str, parameters: Mapping[str, Any]) -> bool:
@@ -127,21 +141,23 @@ def _check_nested(settled: Mapping[str, Any], path: KeyPath, findings: Findings)
 
 
 def _check_build(detector: DetectorSettings, path: KeyPath, findings: Findings) -> None:
+    if detector.group is not None and not _check_group(detector, path, findings):
+        return
     try:
-        model = build_model(detector.model)
+        model = build_model(ModelSettings(type=detector.model.type, parameters=model_parameters(detector)))
     except ParameterError as error:
         # Parameters that are fine one by one may not go together; the model says which one to change.
         at = (*path, "parameters", error.parameter) if error.parameter in detector.model.parameters else (*path, "parameters")
         cure = f"correct {error.parameter} of {error.model}"
         findings.note(at, "CFG403", expected=error.expected, found=show_found(error.found, at), cure=cure)
         return
-    if model.n_features != 1:
+    if model.n_features != 1 and detector.group is None:
         findings.note(
             path,
             "CFG404",
             expected="a model of one value, because a detector scores one series at a time",
             found=f"{detector.model.type} with {model.n_features} features",
-            cure="remove n_features or features, or take another model",
+            cure="remove n_features or features, take another model, or give the detector a group",
         )
     elif detector.direction != "both" and not has_expected_value(detector.model.type, detector.model.parameters):
         findings.note(
@@ -152,6 +168,35 @@ def _check_build(detector: DetectorSettings, path: KeyPath, findings: Findings) 
             cure="remove it, or take a model with an expected value, e.g. default",
             among=[path],
         )
+
+
+def _check_group(detector: DetectorSettings, path: KeyPath, findings: Findings) -> bool:
+    """Whether the model takes vectors, and leaves it to the group what their columns are."""
+    from models.multivariate import MultivariateEstimator
+
+    if not issubclass(registry.model_class(detector.model.type), MultivariateEstimator):
+        takers = [name for name in registry.names() if issubclass(registry.model_class(name), MultivariateEstimator)]
+        findings.note(
+            (*path, "type"),
+            "CFG404",
+            expected="a model of vectors, because the detector has a group",
+            found=detector.model.type,
+            cure=f"name one of {', '.join(takers)}, or remove the group",
+            among=[("detectors", path[1], "group")],
+        )
+        return False
+    for name in ("features", "n_features"):
+        if name in detector.model.parameters:
+            findings.note(
+                (*path, "parameters", name),
+                "CFG404",
+                expected="no features among the parameters, because those of the group are the columns",
+                found=show_found(detector.model.parameters[name], (*path, "parameters", name)),
+                cure="remove it",
+                among=[("detectors", path[1], "group")],
+            )
+            return False
+    return True
 
 
 def _default_hint(parameter: Parameter) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "FixedThreshold",
     "Form",
     "Glob",
+    "GroupSettings",
     "IncidentSettings",
     "LocalProvider",
     "LogSettings",
@@ -242,12 +243,37 @@ class EpisodeSettings(Section):
     )
 
 
+class GroupSettings(Section):
+    """Series that are scored together: one vector a group and period."""
+
+    by: Annotated[list[LabelName], Field(min_length=1, max_length=16)] = Field(
+        description="Labels whose values make one group; all its series must be in one partition, so let producers key by them."
+    )
+    features: Annotated[list[NonEmpty], Field(min_length=2, max_length=64)] = Field(
+        description="Metric names, one a column of the vectors."
+    )
+    period_secs: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="Event-time period from which one vector is made; of several samples of a feature the last counts."
+    )
+    wait_secs: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="How long after its end, by the watermark, a period waits for stragglers."
+    )
+    missing: Literal["last", "absent", "skip"] = Field(
+        "last",
+        description="A feature without a sample in the period: its last value, missing to the model, or no vector for the period.",
+    )
+
+
 class DetectorSettings(Section):
     """One detector: which series, which model, where to cut."""
 
     name: DetectorName = Field(description="Name, unique, in anomalies and metrics.")
     match: Match = Field(Match(), description="Series it scores.")
     model: ModelSettings = Field(ModelSettings(), description="What scores them.")
+    group: GroupSettings | None = Field(
+        None,
+        description="Score vectors of several series instead of each series; needs a multivariate model, and never ends the search.",
+    )
     threshold: Threshold = Field(TailThreshold(), description="Where a score becomes an anomaly.")
     direction: Literal["both", "above", "below"] = Field(
         "both",

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import orjson
 
 from models import registry
-from models.base import IntColumn, Scores
+from models.base import FloatColumn, IntColumn, Scores
 from models.errors import SnapshotError
 from models.state_array import Row
+from pipeline.config.model_rules import model_parameters
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.episode import EpisodeEvents, Episodes
 from pipeline.engine.threshold import Judgement, Threshold
@@ -82,7 +83,7 @@ class Detector:
     def __init__(self, settings: DetectorSettings, ordinal: int) -> None:
         self.settings = settings
         self.ordinal = ordinal
-        self.estimator = registry.build(settings.model.type, settings.model.parameters)
+        self.estimator = registry.build(settings.model.type, model_parameters(settings))
         self.threshold = Threshold(settings.threshold, self.estimator)
         self.episodes = Episodes(settings.episode, settings.direction)
         self._row_of: IntColumn = np.full(0, NO_ROW, dtype=np.int64)
@@ -94,6 +95,11 @@ class Detector:
     def n_series(self) -> int:
         """Series it scores."""
         return self._n_rows - len(self._free_rows)
+
+    @property
+    def n_slots(self) -> int:
+        """Slots of the lane that are reserved."""
+        return self._row_of.size
 
     def is_ready(self) -> npt.NDArray[np.bool_]:
         """Per slot of the lane, whether the last sample of its series could have been found anomalous: (S,) bool."""
@@ -198,8 +204,16 @@ class Detector:
             is_ready[: self._is_ready.size] = self._is_ready
             self._is_ready = is_ready
 
-    def score(self, samples: SampleBatch) -> Findings | None:
-        """Score, judge and follow the samples of its series, in order; None when there are none.  Mutates its state."""
+    def score(self, samples: SampleBatch, X: FloatColumn | None = None) -> Findings | None:
+        """Score, judge and follow the samples of its series, in order; None when there are none.  Mutates its state.
+
+        Parameters
+        ----------
+        samples : SampleBatch
+            Slots are reserved.
+        X : (B, F) float64, optional
+            What the model gets to see in place of the values; then all samples must be of its own series.
+        """
         rows = self._row_of[samples.slot]
         given = np.arange(rows.size)
         if rows.size and rows.min() == NO_ROW:
@@ -208,7 +222,7 @@ class Detector:
         if not rows.size:
             return None
         scores = Scores.empty(rows.size)
-        ready = self.estimator.score_learn_many(rows, samples.event_time_ns, samples.value, scores)
+        ready = self.estimator.score_learn_many(rows, samples.event_time_ns, samples.value if X is None else X, scores)
         judgement = self.threshold.judge(rows, samples.value, scores, ready)
         events = self.episodes.follow(
             rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 from pipeline.clock import NS_PER_SEC
 from pipeline.engine.anomaly import AnomalyPhase
@@ -15,6 +16,7 @@ __all__ = [
     "explain_point",
     "explain_rate",
     "explain_template",
+    "explain_vector",
     "format_duration",
     "format_number",
     "format_odds",
@@ -84,8 +86,8 @@ def _explain_deviation(value: float, band: Band) -> str:
     return f"{found} (band {format_number(band.lower)} to {format_number(band.upper)})"
 
 
-def _count_samples(n: int) -> str:
-    return f"{n:,} anomalous sample{'' if n == 1 else 's'}"
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def explain_point(
@@ -115,23 +117,62 @@ def explain_point(
     'cpu{host="n1"} is 93, 53 above the expected 40 (band 35 to 45). 1 in 1,000,000 samples of this series is this unusual.'
     """
 
-    def odds(probability: float, subject: str) -> str:
-        if math.isnan(probability):
-            return f"Its score is {format_number(score)}."
-        return f"{format_odds(probability)} samples of this series is {subject}."
-
     if phase == "cleared":
         return (
             f"{series} is back to normal at {format_number(value)} after {format_duration(duration_ns)} and "
-            f"{_count_samples(n_anomalous)}."
+            f"{_count(n_anomalous, 'anomalous sample')}."
         )
     text = f"{series} is {format_number(value)}{_explain_deviation(value, band)}. "
+    return text + _explain_rarity("sample", "series", score, tail_probability, peak_tail_probability, n_anomalous, duration_ns)
+
+
+def explain_vector(
+    phase: AnomalyPhase,
+    series: LabelSet,
+    values: Mapping[str, float],
+    contributors: Sequence[tuple[str, float]],
+    score: float,
+    tail_probability: float,
+    peak_tail_probability: float,
+    n_anomalous: int,
+    duration_ns: int,
+) -> str:
+    """Sentences about a combination of values that is unusual, one that lasts, or its end.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        The vector by feature; NaN = missing.
+    contributors : sequence of (str, float)
+        What each feature adds to the score, largest first.
+    tail_probability, peak_tail_probability, duration_ns
+        As in `explain_point`.
+
+    Examples
+    --------
+    >>> node = LabelSet({"__name__": "node", "host": "n1"})
+    >>> explain_vector("opened", node, {"cpu": 0.9, "mem": 0.1}, [("cpu", 0.3), ("mem", 0.1)], 0.98, 1e-3, 1e-3, 1, 0)
+    'node{host="n1"}: cpu 0.9, mem 0.1 is an unusual combination, most of all in cpu. 1 in 1,000 vectors of this group is this unusual.'
+    """
+    if phase == "cleared":
+        return f"{series} is back to normal after {format_duration(duration_ns)} and {_count(n_anomalous, 'anomalous vector')}."
+    told = ", ".join(f"{name} {'missing' if math.isnan(value) else format_number(value)}" for name, value in values.items())
+    blamed = f", most of all in {contributors[0][0]}" if contributors and contributors[0][1] > 0.0 else ""
+    text = f"{series}: {told} is an unusual combination{blamed}. "
+    return text + _explain_rarity("vector", "group", score, tail_probability, peak_tail_probability, n_anomalous, duration_ns)
+
+
+def _explain_rarity(
+    one: str, whole: str, score: float, tail_probability: float, peak_tail_probability: float, n_anomalous: int, duration_ns: int
+) -> str:
     if n_anomalous == 1:
-        return text + odds(tail_probability, "this unusual")
-    lasting = f"It has lasted {format_duration(duration_ns)} and {_count_samples(n_anomalous)}"
+        if math.isnan(tail_probability):
+            return f"Its score is {format_number(score)}."
+        return f"{format_odds(tail_probability)} {one}s of this {whole} is this unusual."
+    lasting = f"It has lasted {format_duration(duration_ns)} and {_count(n_anomalous, f'anomalous {one}')}"
     if math.isnan(peak_tail_probability):
-        return f"{text}{lasting}."
-    return f"{text}{lasting}; {format_odds(peak_tail_probability)} samples of this series is as unusual as the oddest of them."
+        return f"{lasting}."
+    return f"{lasting}; {format_odds(peak_tail_probability)} {one}s of this {whole} is as unusual as the oddest of them."
 
 
 def explain_eviction(series: LabelSet, idle_ns: int) -> str:

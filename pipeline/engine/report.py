@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.state_array import Row
@@ -12,7 +12,7 @@ from pipeline.engine.anomaly import Anomaly, AnomalyKind, AnomalyPhase, anomaly_
 from pipeline.engine.band import Band, measure_band
 from pipeline.engine.detector import Detector, Findings
 from pipeline.engine.episode import PHASES
-from pipeline.engine.explanation import explain_eviction, explain_point
+from pipeline.engine.explanation import explain_eviction, explain_point, explain_vector
 from pipeline.samples.labels import LabelSet
 
 __all__ = ["Context", "Place", "Reporter"]
@@ -92,6 +92,53 @@ class Reporter:
             contributors=(("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", score),),
             context=context,
             explanation=explain_point(phase, series, value, band, score, tail, peak, n_anomalous, duration_ns),
+        )
+
+    def report_vector(
+        self,
+        detector: Detector,
+        findings: Findings,
+        ordinal: int,
+        series: LabelSet,
+        values: Mapping[str, float],
+        contributions: Mapping[str, float],
+    ) -> Anomaly:
+        """The anomaly of the `ordinal`-th event of what was found in vectors.
+
+        Parameters
+        ----------
+        series : LabelSet
+            Of the group.
+        values, contributions : mapping of str to float
+            By feature: the vector, NaN = missing; what each adds to the score.
+        """
+        events = findings.events
+        i = int(events.sample[ordinal])
+        phase = PHASES[int(events.phase[ordinal])]
+        facts = events.facts[ordinal]
+        samples = findings.samples
+        place = Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
+        score, tail, peak = float(findings.scores.score[i]), float(findings.judgement.tail[i]), float(facts["peak_tail"])
+        n_anomalous, started_ns = int(facts["n_anomalous"]), int(facts["started_ns"])
+        # Python's sort is stable: features that add the same stay in the order of the configuration.
+        blamed = tuple(sorted(contributions.items(), key=lambda one: -one[1]))
+        duration_ns = max(place.event_time_ns - started_ns, 0)
+        return self._build(
+            "point",
+            phase,
+            place,
+            detector.settings,
+            series,
+            model=detector.estimator.name,
+            episode_id=self._episode_id(facts, detector.settings, series),
+            started_ns=started_ns,
+            score=score,
+            tail_probability=tail,
+            peak_tail_probability=peak,
+            n_anomalous=n_anomalous,
+            contributors=blamed,
+            context=Context(),
+            explanation=explain_vector(phase, series, values, blamed, score, tail, peak, n_anomalous, duration_ns),
         )
 
     def report_point_evicted(

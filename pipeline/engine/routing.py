@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from models.base import IntColumn
 from pipeline.config.matching import matches
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.detector import NO_ROW, Detector, Findings
+from pipeline.engine.group_detector import GroupDetector
 from pipeline.samples.batch import SampleBatch
 from pipeline.samples.labels import LabelSet
 
@@ -21,7 +22,7 @@ __all__ = ["Detectors", "choose_detectors"]
 
 
 def choose_detectors(settings: Sequence[DetectorSettings], topic: str, series: LabelSet) -> list[int]:
-    """Ordinals of the detectors that score a series: the first that fits, and those before it that only join in.
+    """Ordinals of the detectors that score a series: the first that fits, and those before it that only join in (groups always do).
 
     Parameters
     ----------
@@ -48,9 +49,9 @@ def choose_detectors(settings: Sequence[DetectorSettings], topic: str, series: L
     chosen = []
     labels = series.to_dict()
     for ordinal, one in enumerate(settings):
-        if matches(one.match, topic, labels):
+        if matches(one.match, topic, labels) and (one.group is None or series.name in one.group.features):
             chosen.append(ordinal)
-            if not one.also:
+            if not one.also and one.group is None:
                 break
     return chosen
 
@@ -64,31 +65,37 @@ class Detectors:
         In the order of ``topics.yaml``.
     topic : str
         Source topic of the lane.
+
+    Attributes
+    ----------
+    groups : list of GroupDetector
+        Those that score vectors.
     """
 
     def __init__(self, settings: Sequence[DetectorSettings], topic: str) -> None:
         self._settings = tuple(settings)
         self._topic = topic
-        self._detectors = [Detector(one, ordinal) for ordinal, one in enumerate(settings)]
+        self._detectors = [Detector(one, ordinal) for ordinal, one in enumerate(settings) if one.group is None]
+        self.groups = [GroupDetector(one, one.group, ordinal) for ordinal, one in enumerate(settings) if one.group is not None]
+        both: list[Detector | GroupDetector] = [*self._detectors, *self.groups]
+        self._by_ordinal = {one.ordinal: one for one in both}
         self._is_routed = np.zeros(0, dtype=np.bool_)
         self._is_scored = np.zeros(0, dtype=np.bool_)
 
     def __iter__(self) -> Iterator[Detector]:
         return iter(self._detectors)
 
-    def __getitem__(self, ordinal: int) -> Detector:
-        return self._detectors[ordinal]
-
     @property
     def model_hash(self) -> str:
         """Hash of every model with its parameters: 16 hex digits, the same in every process."""
-        models = [[one.settings.name, one.estimator.name, dict(one.estimator.parameters)] for one in self._detectors]
+        detectors = [*self._detectors, *(group.detector for group in self.groups)]
+        models = [[one.settings.name, one.estimator.name, dict(one.estimator.parameters)] for one in detectors]
         return hashlib.blake2b(orjson.dumps(models, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
     @property
     def routing_hash(self) -> str:
         """Hash of what decides which series go to which detectors: 16 hex digits."""
-        rules = [[one.name, one.match.model_dump(), one.also] for one in self._settings]
+        rules = [one.model_dump(include={"name", "match", "also", "group"}) for one in self._settings]
         return hashlib.blake2b(orjson.dumps([self._topic, rules], option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
     def snapshot(self, start: int, stop: int) -> dict[str, Any]:
@@ -131,6 +138,26 @@ class Detectors:
         for detector in self._detectors:
             self._is_scored[slots] |= detector.has_rows(slots)
 
+    def snapshot_groups(self) -> dict[str, Any]:
+        """What the detectors of groups know, by name."""
+        return {group.settings.name: group.snapshot() for group in self.groups}
+
+    def restore_groups(self, snapshot: Mapping[str, Any], series: Iterable[tuple[int, LabelSet]]) -> None:
+        """Take over what `snapshot_groups` gave, after the series themselves; `series` are all that are live."""
+        if not self.groups:
+            return
+        for group in self.groups:
+            if group.settings.name in snapshot:
+                group.restore(snapshot[group.settings.name])
+        for slot, labels in series:
+            for ordinal in choose_detectors(self._settings, self._topic, labels):
+                chosen = self._by_ordinal[ordinal]
+                if isinstance(chosen, GroupDetector):
+                    chosen.add(slot, labels)
+                    self._is_scored[slot] = True
+        for group in self.groups:
+            group.settle()
+
     def reserve(self, n_slots: int) -> None:
         """Make slots ``0 .. n_slots-1`` of the lane known; those that are new are not routed."""
         if n_slots <= self._is_routed.size:
@@ -140,6 +167,8 @@ class Detectors:
         self._is_scored = _grow(self._is_scored, capacity)
         for detector in self._detectors:
             detector.reserve_slots(capacity)
+        for group in self.groups:
+            group.table.reserve_slots(capacity)
 
     def is_routed(self, slot: int) -> bool:
         """Whether the series in `slot` was given to its detectors."""
@@ -149,7 +178,11 @@ class Detectors:
         """Give the new series in `slot`, which is reserved, to its detectors."""
         chosen = choose_detectors(self._settings, self._topic, series)
         for ordinal in chosen:
-            self._detectors[ordinal].add(slot)
+            one = self._by_ordinal[ordinal]
+            if isinstance(one, GroupDetector):
+                one.add(slot, series)
+            else:
+                one.add(slot)
         self._is_routed[slot] = True
         self._is_scored[slot] = bool(chosen)
 
@@ -157,16 +190,25 @@ class Detectors:
         """Forget the series in `slots` everywhere."""
         for detector in self._detectors:
             detector.remove(slots)
+        for slot in slots.tolist() if self.groups else ():
+            self.remove_from_groups(slot)
         self._is_routed[slots] = False
         self._is_scored[slots] = False
+
+    def remove_from_groups(self, slot: int) -> None:
+        """Take the series in `slot` out of its groups, if that was not done already."""
+        for group in self.groups:
+            group.remove(slot)
 
     def detectors_of(self, slot: int) -> list[Detector]:
         """Detectors that score the series in `slot`, in order."""
         return [detector for detector in self._detectors if detector.row_of(slot) != NO_ROW]
 
-    def absence_detector_of(self, slot: int) -> Detector | None:
-        """The first of them that reports silence; None = none does."""
-        return next((detector for detector in self.detectors_of(slot) if detector.settings.absence), None)
+    def absence_ordinal_of(self, slot: int) -> int | None:
+        """Ordinal of the first of them that reports silence, those of groups last; None = none does."""
+        own = (detector.ordinal for detector in self.detectors_of(slot) if detector.settings.absence)
+        grouped = (group.ordinal for group in self.groups if group.settings.absence and group.table.group_of(slot) >= 0)
+        return next(own, next(grouped, None))
 
     def are_scored(self, slots: IntColumn) -> npt.NDArray[np.bool_]:
         """Which of `slots` (routed) have a detector: (B,) bool."""
@@ -177,6 +219,9 @@ class Detectors:
         is_ready = np.zeros(self._is_scored.size, dtype=np.bool_)
         for detector in self._detectors:
             is_ready |= detector.is_ready()[: is_ready.size]
+        slots = np.arange(is_ready.size)
+        for group in self.groups:
+            is_ready |= group.are_ready(slots)
         return int(np.count_nonzero(self._is_scored)), int(np.count_nonzero(is_ready))
 
     def score(self, samples: SampleBatch) -> list[tuple[Detector, Findings]]:

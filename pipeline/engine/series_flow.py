@@ -34,10 +34,11 @@ from pipeline.samples.lateness import SeriesClock, Verdicts
 
 __all__ = ["FlowOutput", "Observer", "RankedAnomaly", "SeriesFlow"]
 
+_NEVER_NS = 2**63 - 1
 _IntColumn = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.int8]
 
-_NEWS, _HEARD, _POINT, _EVICTED, _SILENT, _KNOWN = range(6)
+_NEWS, _HEARD, _POINT, _VECTOR, _EVICTED, _SILENT, _KNOWN = range(7)
 """Order of what happens at one sample."""
 
 _OUTCOME_OF = np.zeros(4, dtype=np.int8)
@@ -172,6 +173,8 @@ class SeriesFlow:
                 if accounting is not None:
                     anomalies += [RankedAnomaly(at.offset, at.position, _KNOWN, anomaly) for anomaly in known]
             self._score(samples, begin, end, verdicts, turns, outcome, anomalies, accounting)
+            if is_due and self.detectors.groups:
+                anomalies += self._close_periods(self._place_of_look(samples, end), accounting)
             if idle.size:
                 self._evict(samples, end, idle, anomalies, accounting)
             self.dirty.mark(samples.slot[begin:end])
@@ -192,6 +195,7 @@ class SeriesFlow:
             "routing_hash": self.detectors.routing_hash,
             "absences": [[slot, *one.to_list(self._settings)] for slot, one in sorted(self._absences.items())],
             "news": self._news.to_list(),
+            "groups": self.detectors.snapshot_groups(),
         }
 
     def snapshot_slots(self, start: int, stop: int) -> dict[str, Any]:
@@ -221,6 +225,7 @@ class SeriesFlow:
                 self.index.label_set,
                 is_routing_same=head["routing_hash"] == self.detectors.routing_hash,
             )
+        self.detectors.restore_groups(head["groups"], self.index)
         self.n_evicted = int(head["n_evicted"])
         absences = {int(slot): Absence.from_list(one, self._settings) for slot, *one in head["absences"]}
         self._absences = {slot: one for slot, one in absences.items() if one is not None}
@@ -294,7 +299,7 @@ class SeriesFlow:
         self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, turns: list[_Turn]
     ) -> tuple[int, _IntColumn, bool]:
         """Let the clock take samples, up to where series are to be evicted or news is due; notes silences that begin and end."""
-        due_ns = self._news.due_ns
+        due_ns = min(self._news.due_ns, *(group.table.due_ns for group in self.detectors.groups), _NEVER_NS)
         while True:
             end, idle, silent, has_looked = self.clock.take(samples, start, stop, verdicts, due_ns=due_ns)
             is_due = has_looked and self.clock.watermark_ns >= due_ns
@@ -308,10 +313,10 @@ class SeriesFlow:
                 self.dirty.mark(silent)
                 place = self._place_of_look(samples, end)
                 for slot in silent.tolist():
-                    detector = self.detectors.absence_detector_of(slot)
-                    if detector is not None:
+                    ordinal = self.detectors.absence_ordinal_of(slot)
+                    if ordinal is not None:
                         absence = Absence(
-                            detector.ordinal,
+                            ordinal,
                             place.offset,
                             place.position,
                             self.clock.last_time_ns(slot),
@@ -374,7 +379,34 @@ class SeriesFlow:
                     self._context_with(turn.slot, taken, n_past),
                 )
                 anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, turn.rank, anomaly))
+        for group in self.detectors.groups:
+            group.table.take(taken)
         self.clock.remember(taken.slot, taken.event_time_ns, taken.value)
+
+    def _close_periods(self, place: Place, accounting: Accounting | None) -> list[RankedAnomaly]:
+        """Score the vectors of the groups whose periods are over."""
+        anomalies: list[RankedAnomaly] = []
+        for group in self.detectors.groups:
+            for found in group.close(place.event_time_ns, place, is_told=accounting is not None):
+                events = found.findings.events
+                if accounting is None:
+                    continue
+                for ordinal, phase in enumerate(events.phase.tolist()):
+                    number = int(found.findings.samples.slot[events.sample[ordinal]])
+                    i = int(events.sample[ordinal])
+                    anomaly = self._reporter.report_vector(
+                        group.detector,
+                        found.findings,
+                        ordinal,
+                        group.table.label_set(number),
+                        dict(zip(group.features, found.vectors[i].tolist(), strict=True)),
+                        dict(zip(group.features, found.contributions[i].tolist(), strict=True)),
+                    )
+                    # Its own position stands behind the record; in order it comes before what ends at the same look.
+                    anomalies.append(RankedAnomaly(place.offset, place.position, _VECTOR, anomaly))
+                    accounting.anomalous["reported"] += phase != CLEARED
+                accounting.anomalous["folded"] += events.n_folded
+        return anomalies
 
     def _evict(
         self,
@@ -391,6 +423,8 @@ class SeriesFlow:
                 anomalies += [
                     RankedAnomaly(place.offset, place.position, _EVICTED, anomaly) for anomaly in self._close(slot, place)
                 ]
+                # One by one, so that the last of a group is seen to be it.
+                self.detectors.remove_from_groups(slot)
         for slot in idle.tolist():
             self._absences.pop(slot, None)
         self.detectors.remove(idle)
@@ -411,6 +445,13 @@ class SeriesFlow:
                 idle_ns = place.event_time_ns - self.clock.last_time_ns(slot)
                 context = _to_context(*self.clock.context(slot))
                 closed.append(self._reporter.report_point_evicted(detector, facts, place, series, context, idle_ns))
+        for group in self.detectors.groups:
+            if group.table.is_last_of_group(slot):
+                number = group.table.group_of(slot)
+                facts = group.detector.open_episode_of(number)
+                if facts is not None:
+                    labels, idle_ns = group.table.label_set(number), place.event_time_ns - self.clock.last_time_ns(slot)
+                    closed.append(self._reporter.report_point_evicted(group.detector, facts, place, labels, Context(), idle_ns))
         if absence is not None:
             context = _to_context(*self.clock.context(slot))
             settings = self._settings[absence.ordinal]
