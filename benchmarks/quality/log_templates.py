@@ -1,6 +1,6 @@
 """Grouping accuracy of the log templates on labelled logs beside drain3, a null and a random miner, with their cost.
 
-    python -m benchmarks.quality.log_templates [--json]
+    streamwarden bench logs [--json]
 
 Data: loghub's samples of 2,000 labelled lines a system.  Grouping accuracy (GA): share of lines whose group holds exactly the lines
 that people put under one template (J. Zhu et al., Tools and benchmarks for automated log parsing, ICSE-SEIP 2019, section III-B).
@@ -138,7 +138,7 @@ def measure(folder: Path) -> list[dict[str, object]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; 2 = the data is not there."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="streamwarden bench logs", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of tables")
     given = parser.parse_args(arguments)
     shared = find_shared()
