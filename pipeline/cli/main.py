@@ -25,6 +25,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "tail",
     "explain",
+    "audit",
     "crosscheck",
     "warm_up",
     "bench",

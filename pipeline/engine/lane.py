@@ -94,6 +94,8 @@ class Lane:
         Records and samples by outcome.
     next_offset : int
         Offset after the last record taken; records below it are passed over.
+    first_offset : int
+        Offset of the first record ever taken, by this lane or by those whose state it took over; -1 = none yet.
 
     Examples
     --------
@@ -109,6 +111,7 @@ class Lane:
     def __init__(self, config: Config, source: SourceTopic, partition: int, *, config_hash: str) -> None:
         self.accounting = Accounting()
         self.next_offset = 0
+        self.first_offset = -1
         self._future_ns = min(round(source.future_secs * NS_PER_SEC), _LATEST_MS * _NS_PER_MS)
         self._source = source
         self._partition = partition
@@ -150,7 +153,7 @@ class Lane:
         n_taken = int(np.searchsorted(batch.offset, self.next_offset))
         if n_taken:
             batch = batch.from_row(n_taken)
-        self.next_offset = max(self.next_offset, batch.next_offset)
+        self._advance(batch)
         n_replayed = int(np.searchsorted(batch.offset, emit_from_offset))
         decoded = self._codec.decode(batch)
         reach("decoded", batch.values)
@@ -184,10 +187,15 @@ class Lane:
         StateError
             The accounting does not add up: the process must stop.
         """
-        self.next_offset = max(self.next_offset, batch.next_offset)
+        self._advance(batch)
         outcomes = RecordOutcomes(batch, [BadRecord(row, error) for row in range(len(batch))], 0)
         n_replayed = int(np.searchsorted(batch.offset, emit_from_offset))
         return LaneOutput([], outcomes.settle(self.accounting, n_replayed=n_replayed))
+
+    def _advance(self, batch: RecordBatch) -> None:
+        self.next_offset = max(self.next_offset, batch.next_offset)
+        if self.first_offset < 0 and len(batch):
+            self.first_offset = int(batch.offset[0])
 
     def snapshot(self, blocks: Iterable[int] | None = None) -> dict[str, Any]:
         """Everything the lane knows, or of the series only those of some blocks of slots; shares no memory with it.
@@ -210,6 +218,7 @@ class Lane:
                 "source": [self._source.name, self._partition],
                 "config_hash": self._config_hash,
                 "model_hash": self._flow.detectors.model_hash,
+                "first_offset": self.first_offset,
                 "next_offset": self.next_offset,
                 "accounting": self.accounting.to_dict(),
                 "flow": self._flow.snapshot_head(),
@@ -256,6 +265,7 @@ class Lane:
         if self._source.kind == "logs" and head["miner"] is not None:
             self._miner.restore(head["miner"])
         self.accounting = Accounting.from_dict(head["accounting"])
+        self.first_offset = int(head.get("first_offset", -1))
         self.next_offset = int(head["next_offset"])
 
     @property

@@ -1,0 +1,1 @@
+"""Audits: what the workers say they did, recomputed from the topics alone."""
