@@ -103,4 +103,9 @@ def read_stored_account(settings: Mapping[str, Any], config: Config, topic: str,
     if found is None:
         return None
     head = decode_tree(found.blocks[HEAD])
-    return StoredAccount(found.manifest.offset, int(head.get("first_offset", -1)), found.manifest.config_hash, head["accounting"])
+    return StoredAccount(
+        first_offset=int(head.get("first_offset", -1)),
+        offset=found.manifest.offset,
+        config_hash=found.manifest.config_hash,
+        accounting=head["accounting"],
+    )

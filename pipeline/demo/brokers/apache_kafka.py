@@ -273,6 +273,8 @@ class ApacheKafka:
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
             "log.dirs": str(folder / "data"),
             "auto.create.topics.enable": "false",
+            # What is written may bear any time: nothing ages out.
+            "log.retention.ms": "-1",
             "default.replication.factor": str(n_nodes),
             "min.insync.replicas": str(n_in_sync),
             "offsets.topic.replication.factor": str(n_nodes),
