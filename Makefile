@@ -15,12 +15,13 @@ BROKER ?=
 DATA ?=
 SPEED ?=
 ARGS ?=
+KERNELS ?=
 BENCH ?= models
 TESTS ?=
 
 say = printf 'streamwarden: %s\n'
 
-.PHONY: help venv demo test soak gates check format bench lock clean distclean
+.PHONY: help venv packages install warm demo test soak gates check format bench lock clean distclean
 
 help:
 	@echo 'make demo     a broker, a worker, a simulated network in which things go wrong, and what was caught (a minute, live in the terminal)'
@@ -28,6 +29,7 @@ help:
 	@echo 'make gates    ruff, mypy, import-linter, the shipped configuration'
 	@echo 'make soak     the long tests'
 	@echo 'make bench    a benchmark: BENCH=models (default) or another of `streamwarden bench --help`'
+	@echo 'make install  only what runs it, in VENV=folder; make warm KERNELS=folder compiles its kernels there (docker/Dockerfile does both)'
 	@echo 'make venv     only the virtual environment (.venv), with everything for development'
 	@echo 'make format   ruff format and the mends ruff can make'
 	@echo 'make lock     pins anew what is installed (requirements.lock)'
@@ -59,6 +61,24 @@ $(VENV)/dev.stamp: pyproject.toml requirements.lock | $(BIN)/python
 	@touch $(VENV)/demo.stamp
 
 comma := ,
+
+# What a machine or an image needs that only runs it: packages alone, then the project as a package, then its kernels.
+$(VENV)/packages.stamp: pyproject.toml requirements.lock | $(BIN)/python
+	@$(say) "installing the packages it needs to run into $(VENV) (pinned by requirements.lock)"
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' >$(VENV)/packages.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --requirement $(VENV)/packages.txt >$(VENV)/pip.log 2>&1 || { \
+		tail -n 20 $(VENV)/pip.log >&2; $(say) 'the installation failed, see above; it needs a package index: see to the network, then run the same command again' >&2; exit 2; }
+	@touch $@
+
+packages: $(VENV)/packages.stamp
+
+install: packages
+	@$(say) "installing Streamwarden into $(VENV)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --force-reinstall . >$(VENV)/pip.log 2>&1 || { tail -n 20 $(VENV)/pip.log >&2; exit 2; }
+
+warm:
+	@$(say) "compiling kernels$(if $(KERNELS), into $(KERNELS))"
+	@$(if $(KERNELS),NUMBA_CACHE_DIR=$(KERNELS)) $(BIN)/streamwarden warm-up --all
 
 venv: $(VENV)/dev.stamp
 
