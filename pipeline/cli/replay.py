@@ -64,7 +64,10 @@ def parse_speed(text: str) -> float | None:
 
 def replay(
     files: Files,
-    topic: Annotated[str, typer.Option(help="Topic to write to; it must exist.")],
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Topic to write to, which must exist; the configuration's first of their format when absent."),
+    ] = None,
     config: Annotated[Path, typer.Option(help="The configuration.")] = Path("topics.yaml"),
     broker: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Kafka, in place of the configuration's.")] = None,
     speed: Annotated[
@@ -109,8 +112,8 @@ def replay(
     )
     loaded = load_config(config, overrides={"broker.bootstrap": broker})
     history = open_history(files, options)
-    if any(source.name == topic for source in loaded.topics):
-        choose_topic(loaded, history.format, topic)
+    if topic is None or any(source.name == topic for source in loaded.topics):
+        topic = choose_topic(loaded, history.format, topic).name
     span = history.measure_span()
     settings = connection_settings(loaded.broker)
     with RecordWriter(settings) as writer:
