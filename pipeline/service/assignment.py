@@ -21,6 +21,7 @@ from pipeline.telemetry.events import Telemetry
 __all__ = ["Assignment", "Reader"]
 
 _RETRY_SECS = 0.5
+_PROOF_SECS = 0.1
 
 
 class Reader(Protocol):
@@ -38,8 +39,9 @@ class Reader(Protocol):
     async def committed_offsets(self, tps: set[TP]) -> dict[TP, int | None]:
         """Offsets the group has committed."""
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> dict[TP, int]:
-        """Commit; returns those that were."""
+    @property
+    def proved_secs(self) -> float:
+        """Monotonic time at which the last heartbeat that the group answered was sent; 0 = none yet."""
 
 
 class _Run:
@@ -69,7 +71,7 @@ class Assignment:
     fail : callable
         Told of what ends the process.
     lease_secs : float
-        How long a commit that succeeded proves that the group has not given our partitions to others: less than the session timeout.
+        How long a heartbeat proves that the group has not given our partitions to others: less than the session timeout.
     clock : Clock
         Measures the lease.
     """
@@ -93,7 +95,7 @@ class Assignment:
         self._starter: asyncio.Task[None] | None = None
         self._lease_secs = lease_secs
         self._clock = clock
-        self._proved_secs = clock.monotonic_secs()
+        self._assigned_secs = clock.monotonic_secs()
 
     @property
     def is_restored(self) -> bool:
@@ -119,32 +121,28 @@ class Assignment:
         }
 
     def note_committed(self, offsets: Mapping[TP, int]) -> None:
-        """The group has them: it counts us among its members."""
-        self._proved_secs = self._clock.monotonic_secs()
+        """The group has them."""
         for tp, offset in offsets.items():
             if tp in self._runs:
                 self._runs[tp].committed = offset
 
-    async def hold(self, tp: TP) -> None:
-        """Return when it is certain that the partition is still ours; what would harm its next owner is written only then.
+    async def hold(self) -> None:
+        """Return when it is certain that our partitions are still ours; what would harm a next owner is written only then.
 
-        A process that was stopped for longer than its session must not go on writing where it left off.  The group answers a commit
-        only for its members, so an old proof is renewed by one.
+        A process that was stopped for longer than its session must not go on writing where it left off.  The group answers the
+        heartbeats of its members only, so what proves it is one that was sent less than a session ago.
 
         Raises
         ------
         asyncio.CancelledError
             The partition was taken away meanwhile.
         """
-        while self._clock.monotonic_secs() - self._proved_secs > self._lease_secs:
-            run = self._runs.get(tp)
-            if run is not None and run.is_started and self._reader is not None:
-                try:
-                    self.note_committed(await self._reader.commit_offsets({tp: run.next_offset}) or {})
-                    continue
-                except (KafkaError, IllegalStateError) as error:
-                    self._telemetry.emit("commit_failed", code=type(error).__name__, error=error)
-            await asyncio.sleep(_RETRY_SECS)
+        while self._clock.monotonic_secs() - self._proved_secs() > self._lease_secs:
+            await asyncio.sleep(_PROOF_SECS)
+
+    def _proved_secs(self) -> float:
+        heard_secs = 0.0 if self._reader is None else self._reader.proved_secs
+        return max(heard_secs, self._assigned_secs)
 
     async def revoke(self, timeout_secs: float) -> None:
         """Every partition is taken away for now: finish the batches in flight, and keep what the next owner needs.
@@ -177,7 +175,7 @@ class Assignment:
     def assign(self, tps: set[TP], reader: Reader) -> None:
         """These partitions are ours from now on; those that are not among them are dropped.  Restoring goes on beside."""
         self._reader = reader
-        self._proved_secs = self._clock.monotonic_secs()
+        self._assigned_secs = self._clock.monotonic_secs()
         gone = [run for tp, run in self._runs.items() if tp not in tps]
         for run in gone:
             self._drop(run)

@@ -61,6 +61,12 @@ class SourceFlow:
         self._restored_at = 0
         self._is_restored = False
         self._is_relearning = False
+        self._newest_ms = -1
+
+    @property
+    def newest_ms(self) -> int:
+        """Broker timestamp of the last record taken in, ms UTC; -1 = none yet."""
+        return self._newest_ms
 
     @property
     def is_restored(self) -> bool:
@@ -117,6 +123,7 @@ class SourceFlow:
             await self._isolate(batch, error)
         else:
             await self._publish(output)
+        self._newest_ms = int(batch.timestamp_ms[-1])
         if batch.next_offset >= self._restored_at:
             self._is_restored = True
         if self._is_relearning and batch.next_offset >= self._emit_from:

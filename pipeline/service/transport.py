@@ -16,6 +16,7 @@ aiokafka runs in a thread of its own with its own event loop, so that heartbeats
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -119,8 +120,29 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._grants: dict[TP, int] = {}
+        self._proved_secs = 0.0
         self._take_batch: TakeBatch = take_records
         self._wake: asyncio.Event | None = None
+
+    async def on_start(self) -> None:
+        """Start the consumer, and note when the group answers a heartbeat."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        beat = coordinator._do_heartbeat
+
+        async def beat_and_note() -> bool:
+            sent_secs = time.monotonic()
+            is_answered: bool = await beat()
+            if is_answered:
+                self._proved_secs = sent_secs
+            return is_answered
+
+        coordinator._do_heartbeat = beat_and_note
+
+    @property
+    def proved_secs(self) -> float:
+        """Monotonic time at which the last heartbeat that the group answered was sent; 0 = none yet."""
+        return self._proved_secs
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         config = _context(self.app).settings_of_worker

@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -51,6 +50,8 @@ _PULSE_SECS = 15.0
 _SAME_SIGNAL_SECS = 0.3
 _LEASE_SHARE = 0.6
 _COVERAGE_SECS = 5.0
+_CURRENT_MS = 10_000
+_NS_PER_MS = 1_000_000
 
 
 class Worker:
@@ -259,9 +260,9 @@ class Worker:
         if tp.topic == outputs.anomalies.name:
             return CrosscheckFlow(config, tp.partition, self._stage, self._publisher, self._clock, self._telemetry)
         if tp.topic == outputs.checked.name:
-            hold = partial(self._assignment.hold, tp)
+            hold = self._assignment.hold
             return IncidentFlow(config, tp.partition, self._publisher, self._incident_clock, self._telemetry, hold)
-        source, hold = self._sources[tp.topic], partial(self._assignment.hold, tp)
+        source, hold = self._sources[tp.topic], self._assignment.hold
         store = CheckpointStore(self._checkpoints, config.worker.group, tp.topic, tp.partition, self._hash)
         durable = DurableLane(
             config, self._hash, source, tp.partition, store, self._telemetry, hold, self._fail, is_fresh=self._is_fresh
@@ -293,6 +294,12 @@ class Worker:
         next_offset, highwater = self._assignment.next_offset(tp), app.reader.highwater_of(tp)
         return None if next_offset is None or highwater is None else max(highwater - next_offset, 0)
 
+    def _is_current(self, app: WorkerApp, tp: TP, flow: Flow) -> bool:
+        """Whether everything is read, or all but what came in the last moments."""
+        if self._lag(app, tp) == 0:
+            return True
+        return isinstance(flow, SourceFlow) and self._clock.now_ns() // _NS_PER_MS - flow.newest_ms < _CURRENT_MS
+
     def _show_lag(self, app: WorkerApp) -> None:
         for tp, flow in self._assignment.flows.items():
             lag = self._lag(app, tp)
@@ -311,10 +318,13 @@ class Worker:
 
     def _tick_incidents(self, app: WorkerApp) -> None:
         firing: Counter[str] = Counter()
+        # A backlog, here or on the way here, may hold news that time alone would get wrong.
+        is_current = self._assignment.is_restored and all(
+            self._is_current(app, tp, flow) for tp, flow in self._assignment.flows.items()
+        )
         for tp, flow in self._assignment.flows.items():
             if isinstance(flow, IncidentFlow):
-                # A backlog may hold news that time alone would get wrong.
-                if flow.is_restored and self._lag(app, tp) == 0:
+                if is_current:
                     self._assignment.run_beside(tp, flow.tick)
                 firing.update(flow.open_by_severity())
         self._telemetry.metrics.show_incidents(firing)

@@ -12,11 +12,13 @@ START_MS = 1_790_000_000_000
 STEP_MS = 10_000
 
 
-def make_metrics(n_steps: int, *, seed: int, n_series: int = 8, jump_every: int = 97, service: str = "dag") -> list[Row]:
+def make_metrics(
+    n_steps: int, *, seed: int, n_series: int = 8, jump_every: int = 97, service: str = "dag", start_step: int = 0
+) -> list[Row]:
     """`n_steps` times `n_series` records in native metric JSON; every `jump_every`-th sample or so of a series is far off."""
     draw = random.Random(seed)
     rows = []
-    for step in range(n_steps):
+    for step in range(start_step, start_step + n_steps):
         for series in range(n_series):
             value = draw.gauss(100.0 + series, 2.0)
             if step > 80 and (step + 13 * series) % jump_every == 0:

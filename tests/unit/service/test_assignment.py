@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from faust.types import TP
 
@@ -45,6 +44,8 @@ class FakeFlow:
 class FakeReader:
     """Remembers grants; the group's offsets are what the test says."""
 
+    proved_secs = 0.0
+
     def __init__(self) -> None:
         self.granted: dict[TP, tuple[int, int | None]] = {}
         self.committed: dict[TP, int | None] = {}
@@ -62,19 +63,15 @@ class FakeReader:
     async def committed_offsets(self, tps: set[TP]) -> dict[TP, int | None]:
         return {tp: self.committed.get(tp) for tp in tps}
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> dict[TP, int]:
-        self.committed.update(offsets)
-        return dict(offsets)
 
-
-def make(flows: dict[TP, list[FakeFlow]]) -> tuple[Assignment, list[BaseException]]:
+def make(flows: dict[TP, list[FakeFlow]], clock: ManualClock | None = None) -> tuple[Assignment, list[BaseException]]:
     failures: list[BaseException] = []
 
     def new_flow(tp: TP) -> FakeFlow:
         flows.setdefault(tp, []).append(FakeFlow())
         return flows[tp][-1]
 
-    return Assignment(new_flow, Telemetry(), failures.append, lease_secs=5.0, clock=ManualClock()), failures
+    return Assignment(new_flow, Telemetry(), failures.append, lease_secs=5.0, clock=clock or ManualClock()), failures
 
 
 def fetched(tp: TP, grant: int, start: int, stop: int) -> FetchedBatch:
@@ -98,7 +95,8 @@ def test_partition_that_stays_keeps_its_flow() -> None:
         await settled()
         old_grant = reader.granted[ONE][0]
         assert assignment.committable() == {ONE: 3, TWO: 0}
-        assignment.note_committed(await reader.commit_offsets(assignment.committable()))
+        reader.committed |= assignment.committable()
+        assignment.note_committed(assignment.committable())
         await assignment.revoke(1.0)
         assert not assignment.is_restored
         assignment.deliver(ONE, fetched(ONE, old_grant, 3, 5))
@@ -177,5 +175,23 @@ def test_what_a_flow_raises_ends_the_process() -> None:
         await settled()
         assert [str(error) for error in failures] == ["broken"]
         assert assignment.next_offset(ONE) == 0, "it is not done"
+
+    asyncio.run(run())
+
+
+def test_nothing_harmful_is_written_on_an_old_proof() -> None:
+    async def run() -> None:
+        clock = ManualClock()
+        assignment, _ = make({}, clock)
+        reader = FakeReader()
+        assignment.assign({ONE}, reader)
+        await assignment.hold()
+        # Stopped past its session and woken up.
+        clock.advance_secs(6.0)
+        holding = asyncio.create_task(assignment.hold())
+        await asyncio.sleep(0.25)
+        assert not holding.done()
+        reader.proved_secs = clock.monotonic_secs()
+        await asyncio.wait_for(holding, 1.0)
 
     asyncio.run(run())

@@ -1,0 +1,131 @@
+"""A worker killed at every named point, and at moments of chance: what comes out is what an uninterrupted run gives."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from pipeline.codecs.record import RecordBatch
+from pipeline.config.load import config_hash, load_config
+from pipeline.engine.checkpoint import encode_tree, restore_lane
+from pipeline.engine.lane import Lane
+from pipeline.failpoint import POINTS
+from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
+from tests.integration.made_metrics import make_metrics
+from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.test_restart import assert_nothing_lost
+from tests.integration.topic_set import TopicSet
+
+pytestmark = pytest.mark.integration
+
+STEPS_PER_SLICE = 160
+
+
+def write_slice(topics: TopicSet, source: str, i: int, *, is_calm: bool = False) -> None:
+    """The i-th piece of the log; in a calm one every episode ends."""
+    jump_every = 10**9 if is_calm else 97
+    topics.produce(source, make_metrics(STEPS_PER_SLICE, seed=i, start_step=i * STEPS_PER_SLICE, jump_every=jump_every))
+
+
+def prepare(topics: TopicSet) -> str:
+    """A source and settings under which every group is one series: then its events depend on the log alone."""
+    source = topics.add_source("metrics")
+    topics.config["alerts"] = {"incident": {"group_by": ["node"], "resolve_after_secs": 30.0, "update_min_secs": 20.0}}
+    topics.config["worker"] |= {"max_poll_records": 400, "checkpoint_interval_secs": 0.4, "event_secs_per_sec": 60.0}
+    topics.config["broker"] |= {"session_timeout_secs": 2.0, "heartbeat_interval_secs": 0.3}
+    topics.create()
+    write_slice(topics, source, 0)
+    return source
+
+
+def alert_values(topics: TopicSet) -> dict[bytes, bytes | None]:
+    """Alert events by id; one that stands there twice must be the same to the byte."""
+    found: dict[bytes, bytes | None] = {}
+    for record in topics.output("alerts"):
+        assert found.setdefault(record.header("ce_id"), record.value) == record.value
+    return found
+
+
+def assert_state_is_that_of_the_log(topics: TopicSet, source: str) -> None:
+    """The last checkpoint of every partition holds, bit for bit, what a lane without Kafka knows after the same records."""
+    import asyncio
+
+    config = load_config(topics.folder / "topics.yaml")
+    records = topics.read(source)
+
+    async def read(partition: int):  # type: ignore[no-untyped-def]
+        yield [record for record in topics.output("checkpoints") if record.partition == partition]
+
+    async def never(_: object) -> None:
+        raise AssertionError("nothing is written here")
+
+    for partition in sorted({record.partition for record in records}):
+        rows = [(r.offset, r.timestamp_ms, r.key, r.value) for r in records if r.partition == partition]
+        lane = Lane(config, config.topics[0], partition, config_hash=config_hash(config))
+        lane.process(RecordBatch.from_rows(source, partition, rows))
+        store = CheckpointStore(
+            CheckpointTopic(config.outputs.checkpoints.name, 2, never, read), config.worker.group, source, partition, ""
+        )
+        stored = asyncio.run(store.load())
+        assert stored is not None
+        restored = Lane(config, config.topics[0], partition, config_hash=config_hash(config))
+        restore_lane(restored, stored.blocks)
+        assert restored.next_offset == lane.next_offset
+        assert encode_tree(restored.snapshot()) == encode_tree(lane.snapshot())
+
+
+def compare_with_uninterrupted(
+    topics: TopicSet, source: str, start_worker: Callable[..., RunningWorker], workers: Sequence[RunningWorker]
+) -> None:
+    last = start_worker(topics.folder / "topics.yaml").wait_ready()
+    beside = topics.beside("calm")
+    beside.config["alerts"] = topics.config["alerts"]
+    beside.config["worker"] |= {"event_secs_per_sec": 60.0}
+    calm = start_worker(beside.write_config("calm.yaml")).wait_ready()
+    for worker in (last, calm):
+        wait_until(lambda worker=worker: worker.state().lag_records == 0 and worker.state().is_ready, 60)
+    assert_nothing_lost(topics, source)
+
+    def is_over(outputs: TopicSet, worker: RunningWorker) -> bool:
+        return sum(worker.state().n_open_by_severity.values()) == 0 and len(outputs.output("alerts")) > 0
+
+    wait_until(lambda: is_over(topics, last) and is_over(beside, calm), 60)
+    wait_until(lambda: alert_values(topics) == alert_values(beside), 20)
+    assert len(alert_values(topics)) > 20
+    assert last.stop() == 0
+    assert calm.stop() == 0
+    assert_state_is_that_of_the_log(topics, source)
+    beside.delete()
+    assert not [event for worker in workers for event in worker.events("worker_failed")]
+
+
+def test_killed_at_every_named_point(topics: TopicSet, start_worker: Callable[..., RunningWorker]) -> None:
+    source = prepare(topics)
+    killed = []
+    for i, point in enumerate(POINTS, start=1):
+        write_slice(topics, source, i)
+        worker = start_worker(topics.folder / "topics.yaml", environment={"STREAMWARDEN_FAILPOINTS": f"{point}=kill"})
+        assert worker.wait_exit() == -9, point
+        killed.append(worker)
+    write_slice(topics, source, len(POINTS) + 1, is_calm=True)
+    compare_with_uninterrupted(topics, source, start_worker, killed)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_000)
+def test_killed_at_random_moments(topics: TopicSet, start_worker: Callable[..., RunningWorker]) -> None:
+    draw = random.Random(12)
+    source = prepare(topics)
+    killed = []
+    for i in range(1, 201):
+        write_slice(topics, source, i)
+        worker = start_worker(topics.folder / "topics.yaml")
+        wait_until(lambda worker=worker: bool(worker.events("partitions_assigned")), 60)
+        time.sleep(draw.random() * 2.0)
+        worker.kill()
+        killed.append(worker)
+    write_slice(topics, source, 201, is_calm=True)
+    compare_with_uninterrupted(topics, source, start_worker, killed)
