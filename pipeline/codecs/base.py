@@ -90,7 +90,7 @@ class LogLines:
     message : list of M str
         The text that is mined for templates.
     level : list of M str
-        Upper-case severity word, "" when the record names none.
+        Upper-case severity word (`pipeline.codecs.log_level`), "" when there is none.
     labels : list of M mappings
         Source labels (service, host, ...), without the message.
     bad, n_empty

@@ -7,7 +7,8 @@ text      message, msg, log, MESSAGE (journald)                                 
 time      @timestamp, time, timestamp, ts, fluentd_time: a number or text           Kafka's timestamp of the record, since the
           (`pipeline.codecs.timestamps`)                                            output adds no time unless ``<inject>`` asks
                                                                                     for one; a text that is no time is refused
-level     level, severity, loglevel, log_level, levelname, PRIORITY, log.level      "" (`pipeline.codecs.log_level`)
+level     level, severity, loglevel, log_level, levelname, PRIORITY, log.level      what the head of the text says, since container
+                                                                                    logs are bare lines (`pipeline.codecs.log_level`)
 labels    every other short plain value, those of nested objects under dotted names (`pipeline.codecs.record_labels`):
           ``kubernetes.namespace_name``, ``kubernetes.labels.app``.  ``service``, ``host``, ``region``, ``namespace``, ``pod`` and
           ``container`` are also found where Kubernetes' metadata filter, ECS and journald put them.
@@ -30,7 +31,7 @@ from pipeline.codecs.event_times import read_times
 from pipeline.codecs.json_fault import explain_json
 from pipeline.codecs.json_rows import decode_rows
 from pipeline.codecs.log_json import MESSAGE_NAMES, no_message
-from pipeline.codecs.log_level import normalise_level
+from pipeline.codecs.log_level import find_level, normalise_level
 from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.record_labels import RecordLabels
 from pipeline.codecs.timestamps import RawTime
@@ -74,14 +75,14 @@ def _time_of(record: dict[str, Any]) -> RawTime | None:
     return None
 
 
-def _level_of(record: dict[str, Any]) -> str:
+def _level_of(record: dict[str, Any], text: str) -> str:
     for name in _LEVEL_NAMES:
         value = record.get(name)
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return normalise_level(value)
     log = record.get("log")
     value = log.get("level") if isinstance(log, dict) else None
-    return normalise_level(value) if isinstance(value, str) else ""
+    return normalise_level(value) if isinstance(value, str) else find_level(text)
 
 
 class FluentdJsonCodec:
@@ -122,7 +123,7 @@ class FluentdJsonCodec:
                 continue
             kept.append(i)
             message.append(text)
-            level.append(_level_of(record))
+            level.append(_level_of(record, text))
             labels.append(RecordLabels(record, _SKIPPED_WITH_LOG if isinstance(record.get("log"), str) else _SKIPPED))
         event_time_ns = times.event_time_ns
         if len(kept) < len(records):

@@ -4,11 +4,16 @@ Words are put in upper case, and the short and long forms of one word in one: ``
 → ``CRITICAL``, ``emerg`` → ``EMERGENCY``, ``informational`` → ``INFO``, one letter (glog) → its word.  Numbers 0 to 7 are syslog's
 severities (RFC 5424, section 6.2.1), 10 to 60 in tens those of bunyan and pino; as text they mean the same.  Any other word of up to
 16 characters stays as it is; what is longer, or another number, is no level: "".
+
+In a bare text the level is the first of these within its first 80 characters: a severity word in capitals; ``level=``, ``lvl=`` or
+``severity=`` and a word (logfmt); klog's letter and date at the very head (``E1125 10:00:00.5``).
 """
 
 from __future__ import annotations
 
-__all__ = ["normalise_level"]
+import re
+
+__all__ = ["find_level", "normalise_level"]
 
 _MAX_CHARACTERS = 16
 _BY_NUMBER = {
@@ -62,3 +67,25 @@ def normalise_level(raw: str | int | float | None) -> str:
             return known
         return word if len(word) <= _MAX_CHARACTERS and not word.lstrip("+-.")[:1].isdigit() else ""
     return _BY_NUMBER.get(int(raw), "") if -1 < raw < 1_000 and raw == int(raw) else ""
+
+
+_HEAD_CHARACTERS = 80
+_IN_TEXT = re.compile(
+    r"^([IWEF])\d{4}\s"
+    r"|(?<![A-Za-z0-9_])(?:level|lvl|severity)=\"?([A-Za-z]{1,16})"
+    r"|(?<![A-Za-z0-9_])"
+    r"(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|PANIC|ALERT|EMERGENCY|EMERG)(?![A-Za-z0-9_])",
+    re.ASCII,
+)
+
+
+def find_level(text: str) -> str:
+    """The severity word at the head of a bare text, upper case; "" = none.
+
+    Examples
+    --------
+    >>> [find_level(text) for text in ("10:00 [main] WARNING disk", "ts=1 level=err msg=x", "E1125 10:00:00.5 a.go:1] no", "no error")]
+    ['WARN', 'ERROR', 'ERROR', '']
+    """
+    found = _IN_TEXT.search(text, 0, _HEAD_CHARACTERS)
+    return normalise_level(found[found.lastindex or 0]) if found is not None else ""

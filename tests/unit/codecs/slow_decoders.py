@@ -6,8 +6,10 @@ Each takes one record and gives a `Point`, a `Line`, `EMPTY` or `BAD`.
 from __future__ import annotations
 
 import codecs
+import itertools
 import json
 import re
+import string
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
@@ -241,6 +243,45 @@ def slow_level(raw: Any) -> str:
     return word if len(word) <= 16 else ""
 
 
+def slow_level_in(text: str) -> str:
+    """Severity word at the head of a bare text, found place by place."""
+    words = [
+        "TRACE",
+        "DEBUG",
+        "INFO",
+        "NOTICE",
+        "WARN",
+        "WARNING",
+        "ERROR",
+        "ERR",
+        "CRITICAL",
+        "CRIT",
+        "FATAL",
+        "SEVERE",
+        "PANIC",
+        "ALERT",
+        "EMERGENCY",
+        "EMERG",
+    ]
+    letters = string.ascii_letters + string.digits + "_"
+    head = text[:80]
+    if len(head) > 5 and head[0] in "IWEF" and set(head[1:5]) <= set(string.digits) and head[5] in " \t\n\r\f\v":
+        return slow_level(head[0])
+    for at in range(len(head)):
+        if at and head[at - 1] in letters:
+            continue
+        for name in ("level=", "lvl=", "severity="):
+            if head.startswith(name, at):
+                rest = head[at + len(name) :].removeprefix('"')
+                word = "".join(itertools.takewhile(lambda one: one in string.ascii_letters, rest))[:16]
+                if word:
+                    return slow_level(word)
+        word = "".join(itertools.takewhile(lambda one: one in letters, head[at:]))
+        if word in words:
+            return slow_level(word)
+    return ""
+
+
 def _metric(value: bytes, timestamp_ms: int) -> Point:
     fields = _object(value)
     number = _last(fields, "value", lambda one: isinstance(one, Number) and one.to_float() is not None)
@@ -311,7 +352,8 @@ def _fluentd(value: bytes, timestamp_ms: int) -> Line | str:
         if name not in labels:
             texts = [text for path in places for text in (_label_at(record, path), _label_at(record, [".".join(path)])) if text]
             found.update({name: text for text in texts[:1]})  # noqa: B035 - one or none
-    return Line(text.strip(), slow_level(level), event_time_ns, found) if text.strip() else EMPTY
+    word = slow_level(level) if level is not None else slow_level_in(text.strip())
+    return Line(text.strip(), word, event_time_ns, found) if text.strip() else EMPTY
 
 
 def _label_at(record: Any, path: list[str]) -> str | None:

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.codecs.base import LogLines
+from pipeline.codecs.log_level import find_level
 from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.registry import FORMATS
 from pipeline.errors import RecordError
 from tests.fuzz.records import BREAKERS, fuzzed_records
-from tests.unit.codecs.slow_decoders import BAD, EMPTY, SLOW_DECODERS, Line, Point
+from tests.unit.codecs.slow_decoders import BAD, EMPTY, SLOW_DECODERS, Line, Point, slow_level_in
 
 KAFKA_MS = 1_700_000_000_123
 
@@ -270,15 +271,46 @@ def test_fluentd_records_in_the_wild() -> None:
             },
         },
         {"MESSAGE": "Started.", "PRIORITY": "6", "_HOSTNAME": "n2", "_SYSTEMD_UNIT": "shop.service"},
+        # Filebeat, and a bare line of a container.
+        {
+            "@timestamp": "2019-01-15T18:06:03.952Z",
+            "message": "GET / 500",
+            "log": {"level": "warning", "offset": 1761},
+            "host": {"name": "n3"},
+            "service": {"name": "shop"},
+        },
+        {"log": "2019-01-15 18:06:03 [main] ERROR no disk\n", "stream": "stderr"},
     ]
     lines = decode("fluentd_json", [json.dumps(record).encode() for record in records])
-    assert [line.message for line in lines] == ["hello", "failed order=42", "ready", "disk full", "Started."]
-    assert [line.level for line in lines] == ["", "ERROR", "", "", "INFO"]
+    assert [line.message for line in lines] == [
+        "hello",
+        "failed order=42",
+        "ready",
+        "disk full",
+        "Started.",
+        "GET / 500",
+        "2019-01-15 18:06:03 [main] ERROR no disk",
+    ]
+    assert [line.level for line in lines] == ["", "ERROR", "", "", "INFO", "WARN", "ERROR"]
     assert lines[0].event_time_ns == lines[2].event_time_ns == lines[3].event_time_ns == 1_547_575_563_952_259_000
     assert lines[4].event_time_ns == KAFKA_MS * 10**6
-    assert [line.labels.get("service") for line in lines] == ["test", "shop:", None, "shop", "shop.service"]
-    assert [line.labels.get("host") for line in lines] == [None, "vm", None, "n1", "n2"]
+    assert [line.labels.get("service") for line in lines] == ["test", "shop:", None, "shop", "shop.service", "shop", None]
+    assert [line.labels.get("host") for line in lines] == [None, "vm", None, "n1", "n2", "n3", None]
     assert (lines[3].labels["namespace"], lines[3].labels["pod"]) == ("prod", "p-1")
+
+
+_pieces = st.sampled_from(
+    [
+        *("ERROR", "WARN", "WARNING", "INFO", "ERR", "FATAL", "error", "ERRORS", "_INFO", "level=", "lvl=", "severity=", "level"),
+        *('"', "warn", "E1125 ", "E1125", "I0102\t", " ", ":", "[", "]", "=", "x" * 20, "1", "É", "٣"),
+    ]
+)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(_pieces, min_size=1, max_size=10).map("".join))
+def test_levels_at_the_head_of_a_bare_text(text: str) -> None:
+    assert find_level(text) == slow_level_in(text)
 
 
 def test_what_the_project_itself_writes_is_read_back() -> None:
