@@ -291,6 +291,33 @@ def test_beyond_the_ceiling_of_series_lines_are_filtered() -> None:
     assert mined_lines.CEILING_REASON
 
 
+def test_whatever_is_sent_memory_is_bounded() -> None:
+    miner = make_miner(max_templates=50, new_template_after_lines=0, lateness_secs=0)
+    rng = random.Random(1)
+    n_lines = 30_000
+    for start in range(0, n_lines, 1_000):
+        lines: list[Line] = [
+            (
+                (start + i) / 10,
+                " ".join("".join(rng.choices("abcdefgh", k=6)) for _ in range(rng.randrange(1, 6))),
+                "".join(rng.choices("ABCD", k=4)),
+                {"service": f"s{rng.randrange(10**6)}"},
+            )
+            for i in range(1_000)
+        ]
+        take(miner, lines, start)
+    assert miner.n_lines == n_lines
+    assert miner.n_templates == 50
+    assert miner.n_series <= 200
+    finder = miner._finder
+    for recent, ceiling in ((finder._found, 4_096), (finder._tree._found, 4_096)):
+        assert 0 < len(recent._newer) <= ceiling
+        assert len(recent._older) <= ceiling
+    known = finder._masker._mask.__self__  # type: ignore[attr-defined]
+    assert len(known) <= 16_384
+    assert len(json.dumps(miner.snapshot())) < 200_000
+
+
 def test_late_lines_teach_nothing() -> None:
     miner = make_miner(lateness_secs=0)
     take(miner, [(1, "a", "", {}), (61, "a", "", {})])
