@@ -61,6 +61,34 @@ a row for each slot. Models with shared random parts add `masks`, models with na
 detection the snapshot of the model inside. `restore` refuses another model, version or parameters. A version is raised when
 a layout changes; files of every version are kept in `tests/models/state`.
 
+**Why a score is what it is.** `score_learn_parts` also writes what every score is made of, and `share_parts` names the parts with
+their shares (the default detector's nine). Models of feature vectors have `contributions`: for trees and the SVM the score less the
+score with the feature missing, for LODA the scores of the cuts with the feature against those without, for the local outlier factor
+the feature's share of the distances.
+
+**Several metrics as one vector.** A detector with a `group` scores the series of a group together, one vector a period of event
+time:
+
+```yaml
+detectors:
+  - name: nodes
+    group:
+      by: [region, instance]            # also the labels of its anomalies
+      features: [node_cpu_ratio, node_memory_ratio, node_load1]
+      period_secs: 60
+      wait_secs: 10
+      missing: last
+    model: {type: half_space_trees, parameters: {scale: minmax}}
+```
+
+A period is over when the watermark is `wait_secs` past its end; of several samples of a feature in it the last counts. A feature
+without one has its last value (`last`), is missing to the model (`absent`), or there is no vector (`skip`). Anomalies name the
+features with what each adds to the score. The series go to their own detectors as well. All series of a group must be in one
+partition: key the records by the labels in `by`.
+
+**Counters.** Raw Prometheus counters need no preparation: the default detector recognises them and scores their rate. Other models
+see the ever-growing value; give those a rate.
+
 **Starting.** `models.warmup.warm_up()` compiles every kernel, or loads it from the cache, and says how long each took; after it
 nothing compiles any more.
 """

@@ -9,9 +9,9 @@ from typing import Any
 from models.cost import is_accelerated, relative_cost
 from pipeline.config.load import LoadedConfig, config_hash
 from pipeline.config.matching import fits_glob
-from pipeline.config.model_rules import build_model
+from pipeline.config.model_rules import build_model, model_parameters
 from pipeline.config.options import show_plain
-from pipeline.config.schema import Config, DetectorSettings, FixedThreshold, Glob, Match, SeverityRule
+from pipeline.config.schema import Config, DetectorSettings, FixedThreshold, Glob, Match, ModelSettings, SeverityRule
 from pipeline.logs.mined_lines import LOG_RATE_NAME
 
 __all__ = ["DetectorSummary", "Summary", "describe_match", "summarize", "topics_of"]
@@ -156,7 +156,7 @@ def _describe_glob(glob: Glob) -> str:
 
 
 def _summarize_detector(detector: DetectorSettings, config: Config) -> DetectorSummary:
-    model = build_model(detector.model)
+    model = build_model(ModelSettings(type=detector.model.type, parameters=model_parameters(detector)))
     model.reserve(_SAMPLED_SLOTS)
     threshold = detector.threshold
     cut = f"score ≥ {threshold.score:g}" if isinstance(threshold, FixedThreshold) else f"tail ≤ {threshold.probability:g}"

@@ -185,6 +185,14 @@ def _check_group(detector: DetectorSettings, path: KeyPath, findings: Findings) 
             among=[("detectors", path[1], "group")],
         )
         return False
+    group = detector.group
+    assert group is not None
+    for key, names in (("by", group.by), ("features", group.features)):
+        for n, one in enumerate(names):
+            if one in names[:n]:
+                at = ("detectors", path[1], "group", key)
+                findings.note((*at, n), "CFG301", expected="every name once", found=one, cure="remove one of the two", among=[at])
+                return False
     for name in ("features", "n_features"):
         if name in detector.model.parameters:
             findings.note(

@@ -130,7 +130,7 @@ def describe_type(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         words = describe_type(get_args(annotation)[0])
         plural = {"text": "texts", "a mapping": "mappings"}.get(words)
         return (f"a list of {plural}" if plural else f"a list, each {words}") + (
-            ", at least one" if _bound(metadata, "min_length") else ""
+            f", at least {'one' if least == 1 else least}" if (least := _bound(metadata, "min_length")) else ""
         )
     if origin is dict:
         _, value = get_args(annotation)

@@ -41,6 +41,8 @@ class Findings(NamedTuple):
         Of its threshold.
     events : EpisodeEvents
         What became of its episodes; `events.sample` points into `samples`.
+    contributors : list of tuple
+        Of each event, what the score is made of: names and shares, largest first; empty = the model does not tell.
     """
 
     samples: SampleBatch
@@ -48,6 +50,7 @@ class Findings(NamedTuple):
     scores: Scores
     judgement: Judgement
     events: EpisodeEvents
+    contributors: list[tuple[tuple[str, float], ...]]
 
 
 class Detector:
@@ -222,7 +225,9 @@ class Detector:
         if not rows.size:
             return None
         scores = Scores.empty(rows.size)
-        ready = self.estimator.score_learn_many(rows, samples.event_time_ns, samples.value if X is None else X, scores)
+        values = samples.value if X is None else X
+        parts = np.empty((rows.size, len(self.estimator.part_names)))
+        ready = self.estimator.score_learn_parts(rows, samples.event_time_ns, values, scores, parts)
         judgement = self.threshold.judge(rows, samples.value, scores, ready)
         events = self.episodes.follow(
             rows,
@@ -236,7 +241,8 @@ class Detector:
         )
         # The last sample of a series in the batch is written last.
         self._is_ready[rows] = judgement.verdict != UNKNOWN
-        return Findings(samples, given, scores, judgement, events)
+        contributors = [self.estimator.share_parts(parts[i]) for i in events.sample.tolist()]
+        return Findings(samples, given, scores, judgement, events, contributors)
 
 
 def _to_json(parameters: Mapping[str, Any]) -> bytes:

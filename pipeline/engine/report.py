@@ -74,6 +74,7 @@ class Reporter:
         n_anomalous, started_ns = int(facts["n_anomalous"]), int(facts["started_ns"])
         duration_ns = max(place.event_time_ns - started_ns, 0)
         is_scaled = math.isfinite(expected) and scale > 0.0
+        bare = (("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", score),)
         return self._build(
             "point",
             phase,
@@ -89,7 +90,7 @@ class Reporter:
             tail_probability=tail,
             peak_tail_probability=peak,
             n_anomalous=n_anomalous,
-            contributors=(("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", score),),
+            contributors=findings.contributors[ordinal] or bare,
             context=context,
             explanation=explain_point(phase, series, value, band, score, tail, peak, n_anomalous, duration_ns),
         )

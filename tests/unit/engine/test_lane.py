@@ -98,6 +98,23 @@ def test_a_spike_is_opened_explained_and_cleared() -> None:
     assert story.lane.accounting.anomalous == {"reported": 1, "folded": 0, "direction": 0}
 
 
+def test_a_model_that_tells_what_its_score_is_made_of_is_quoted() -> None:
+    source = SourceTopic(name="m", kind="metrics", format="metric_json")
+    config = Config(version=1, topics=[source], detectors=[DetectorSettings(name="all")])
+    lane = Lane(config, source, 0, config_hash="h")
+    values = np.random.default_rng(1).normal(10.0, 1.0, 3_000)
+    values[-1] = 60.0
+    rows = [
+        (i, (START + 60 * i) * 1000, None, b'{"name":"cpu","ts":%d,"value":%r}' % (START + 60 * i, value))
+        for i, value in enumerate(values.tolist())
+    ]
+    (anomaly,) = [one for one in lane.process(RecordBatch.from_rows("m", 0, rows)).anomalies if one.offset == 2_999]
+    shares = dict(anomaly.contributors)
+    assert len(shares) > 1
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
 def test_silence_is_raised_once_and_cleared_by_the_next_sample() -> None:
     story = Story()
     story.hum("cpu", 0, 100)
