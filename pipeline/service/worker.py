@@ -81,6 +81,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._stop_asked_secs: float | None = None
         self._is_warm = False
+        self._was_ready = False
         self._pulse_secs = time.monotonic()
         self._covered_secs = 0.0
         self._app: WorkerApp | None = None
@@ -274,6 +275,9 @@ class Worker:
         if self._app is None:
             return
         try:
+            if not self._was_ready and self._tell_readiness()["ok"]:
+                self._was_ready = True
+                self._telemetry.emit("worker_ready", n_partitions=len(self._assignment.flows))
             self._show_lag(self._app)
             for tp, flow in self._assignment.flows.items():
                 if isinstance(flow, SourceFlow):

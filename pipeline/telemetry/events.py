@@ -39,7 +39,7 @@ def _each(level: int, message: str) -> EventSpec:
 EVENTS: dict[str, EventSpec] = {
     "worker_started": _each(logging.INFO, "Worker started."),
     "kernels_warmed": _each(logging.INFO, "Kernels were compiled or loaded."),
-    "worker_ready": _each(logging.INFO, "Worker warmed up its kernels and joined the group."),
+    "worker_ready": _each(logging.INFO, "Worker is ready: kernels are warm, its partitions restored."),
     "stop_requested": _each(logging.INFO, "A signal asked the worker to stop."),
     "worker_stopped": _each(logging.INFO, "Worker stopped."),
     "worker_failed": _each(logging.CRITICAL, "Worker failed and stopped."),

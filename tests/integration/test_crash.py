@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from tests.integration.topic_set import TopicSet
 pytestmark = pytest.mark.integration
 
 STEPS_PER_SLICE = 160
+N_RANDOM_KILLS = int(os.environ.get("SOAK_KILLS", "200"))
 
 
 def write_slice(topics: TopicSet, source: str, i: int, *, is_calm: bool = False) -> None:
@@ -120,12 +122,12 @@ def test_killed_at_random_moments(topics: TopicSet, start_worker: Callable[..., 
     draw = random.Random(12)
     source = prepare(topics)
     killed = []
-    for i in range(1, 201):
+    for i in range(1, N_RANDOM_KILLS + 1):
         write_slice(topics, source, i)
         worker = start_worker(topics.folder / "topics.yaml")
         wait_until(lambda worker=worker: bool(worker.events("partitions_assigned")), 60)
         time.sleep(draw.random() * 2.0)
         worker.kill()
         killed.append(worker)
-    write_slice(topics, source, 201, is_calm=True)
+    write_slice(topics, source, N_RANDOM_KILLS + 1, is_calm=True)
     compare_with_uninterrupted(topics, source, start_worker, killed)
