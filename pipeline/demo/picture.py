@@ -14,7 +14,7 @@ from pipeline.demo.snapshot import RunSnapshot
 
 __all__ = ["Picture"]
 
-_WIDTH, _HEIGHT = 150, 34
+_WIDTH, _HEIGHT = 160, 34
 _FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
