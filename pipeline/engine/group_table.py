@@ -222,8 +222,8 @@ class GroupTable:
         self._number_by_key = {self._key_of(one): group for group, one in enumerate(self._label_sets) if one is not None}
         self._free = [group for group, one in enumerate(self._label_sets) if one is None]
         self._n_closed = int(snapshot["n_closed"][0])
-        self._last = snapshot["last"]
-        self._open = dict(zip(snapshot["periods"], snapshot["open"], strict=True))
+        self._last = snapshot["last"].copy()
+        self._open = {period: values.copy() for period, values in zip(snapshot["periods"], snapshot["open"], strict=True)}
 
     def empty_groups(self) -> list[int]:
         """Groups that have no series, ascending: there may be some after a restore under another configuration."""

@@ -130,6 +130,21 @@ def test_restored_at_any_cut_it_goes_on(seed: int, at: int, model: str) -> None:
     assert encode_tree(copy.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
 
 
+def test_a_snapshot_can_be_gone_back_to_again_and_again() -> None:
+    config = make_config(evict_after_secs=300.0)
+    rows = log_of(9, 1_500)
+    snapshot = run(config, [rows[:700]])[0].snapshot()
+    before = encode_tree(snapshot)
+    outputs = []
+    for _ in range(2):
+        lane = Lane(config, config.topics[0], 0, config_hash="h")
+        lane.restore(snapshot)
+        outputs.append(told(lane.process(RecordBatch.from_rows("m", 0, rows[700:])).anomalies))
+        assert encode_tree(snapshot) == before
+    assert outputs[0] == outputs[1]
+    assert outputs[0]
+
+
 @pytest.mark.parametrize("model", list(MODELS))
 def test_an_unusual_combination_is_told_with_who_is_to_blame(model: str) -> None:
     lane, anomalies = run(make_config(model), [log_of(3, 6_000)])
