@@ -98,7 +98,7 @@ gates check: $(VENV)/dev.stamp
 	@$(say) 'ruff format --check'; $(BIN)/ruff format --check .
 	@$(say) 'mypy --strict'; $(BIN)/mypy
 	@$(say) 'import-linter'; $(BIN)/lint-imports
-	@$(say) 'streamwarden check topics.yaml'; $(BIN)/streamwarden check --config topics.yaml
+	@$(say) 'streamwarden check --tests'; $(BIN)/streamwarden check --tests --config topics.yaml
 
 format: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --fix .

@@ -20,6 +20,7 @@ from pipeline.config.rules import Findings, Rule, check_crosscheck, check_names,
 from pipeline.config.schema import Config
 from pipeline.config.secret_rules import check_secret_sources, check_secrets
 from pipeline.config.source import Document, parse_text, read_file, resolve_plain
+from pipeline.config.trial_rules import check_trials
 from pipeline.config.validation import explain_errors, keep_valid
 
 __all__ = ["BROKER_VARIABLE", "KEY_BY_VARIABLE", "LoadedConfig", "config_hash", "load_config", "load_document", "load_text"]
@@ -51,6 +52,7 @@ _RULES: tuple[Rule, ...] = (
     check_rule_order,
     check_references,
     check_models,
+    check_trials,
 )
 
 

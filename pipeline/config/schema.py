@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline.config.providers import LocalProvider, ProviderSettings
 from pipeline.config.section import Form, Glob, LabelName, Match, NonEmpty, Secret, Section
+from pipeline.config.trial import Trial
 
 __all__ = [
     "AlertSettings",
@@ -421,3 +422,4 @@ class Config(Section):
     detectors: Annotated[list[DetectorSettings], Field(min_length=1)] = Field(description="Detectors, first match wins.")
     crosscheck: CrosscheckSettings = Field(CrosscheckSettings(), description="The second opinion.")
     alerts: AlertSettings = Field(AlertSettings(), description="Incidents and severities.")
+    tests: list[Trial] = Field([], description="Made input and the incidents it should come to; `check --tests` plays them.")

@@ -57,6 +57,8 @@ def derive_config(config: Config, *, broker: BrokerSettings, web_port: int, pref
     for topic in document["outputs"].values():
         topic["name"] = prefix + topic["name"]
     _prefix_matches(document, prefix)
+    # Tests are the author's, and name topics of their own.
+    document["tests"] = []
     return Config.model_validate(document)
 
 

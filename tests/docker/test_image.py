@@ -78,7 +78,7 @@ def compose_schema() -> dict[str, Any]:
 
 
 def test_compose_file_is_valid(compose_schema: dict[str, Any]) -> None:
-    validator = jsonschema.Draft202012Validator(compose_schema)
+    validator = jsonschema.Draft7Validator(compose_schema)
     assert [error.message for error in validator.iter_errors(COMPOSE)] == []
     # The schema is not one that takes anything.
     assert list(validator.iter_errors({**COMPOSE, "servises": {}}))
