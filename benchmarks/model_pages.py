@@ -82,9 +82,9 @@ detectors:
 ```
 
 A period is over when the watermark is `wait_secs` past its end; of several samples of a feature in it the last counts. A feature
-without one has its last value (`last`), is missing to the model (`absent`), or there is no vector (`skip`). Anomalies name the
-features with what each adds to the score. The series go to their own detectors as well. All series of a group must be in one
-partition: key the records by the labels in `by`.
+without one has its last value (`last`: for `hold_periods`, then it is missing), is missing to the model (`absent`), or there is no
+vector (`skip`). Anomalies name the features with what each adds to the score. The series go to their own detectors as well. All
+series of a group must be in one partition: key the records by the labels in `by`.
 
 **Counters.** Raw Prometheus counters need no preparation: the default detector recognises them and scores their rate. Other models
 see the ever-growing value; give those a rate.

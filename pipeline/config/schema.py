@@ -263,6 +263,10 @@ class GroupSettings(Section):
         "last",
         description="A feature without a sample in the period: its last value, missing to the model, or no vector for the period.",
     )
+    hold_periods: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        3,
+        description="With `missing: last`, for how many periods a value stands in; after that the feature is missing to the model.",
+    )
 
 
 class DetectorSettings(Section):

@@ -78,7 +78,9 @@ class GroupTable:
         self._label_sets: list[LabelSet | None] = []
         self._n_members: list[int] = []
         self._free: list[int] = []
+        # Value and period of every feature's newest sample.
         self._last: FloatColumn = np.zeros((0, len(settings.features)))
+        self._last_period: IntColumn = np.zeros((0, len(settings.features)), dtype=np.int64)
         self._open: dict[int, FloatColumn] = {}
         self._n_closed = 0
 
@@ -156,6 +158,8 @@ class GroupTable:
             return None
         self._group_of[slot] = _NONE
         self._n_members[group] -= 1
+        # What a series that is gone said last stands in for nothing.
+        self._last[group, self._column_of_slot[slot]] = np.nan
         return group if self._n_members[group] == 0 else None
 
     def forget(self, group: int) -> None:
@@ -163,6 +167,7 @@ class GroupTable:
         del self._number_by_key[self._key_of(self.label_set(group))]
         self._label_sets[group] = None
         self._last[group] = np.nan
+        self._last_period[group] = 0
         for values in self._open.values():
             values[group] = np.nan
         heapq.heappush(self._free, group)
@@ -187,8 +192,10 @@ class GroupTable:
             values = self._open.pop(period)
             is_seen = np.isfinite(values)
             if self._settings.missing == "last":
-                values = np.where(is_seen, values, self._last)
+                is_held = ~is_seen & (self._last_period >= period - self._settings.hold_periods)
+                values = np.where(is_held, self._last, values)
             self._last = np.where(is_seen, values, self._last)
+            self._last_period = np.where(is_seen, period, self._last_period)
             is_vector = is_seen.any(axis=1)
             if self._settings.missing == "skip":
                 is_vector &= is_seen.all(axis=1)
@@ -206,6 +213,7 @@ class GroupTable:
             "labels": [None if one is None else one.to_dict() for one in self._label_sets],
             "n_closed": [self._n_closed, self._period_ns],
             "last": self._last.copy(),
+            "last_period": self._last_period.copy(),
             "periods": sorted(self._open),
             "open": [self._open[period].copy() for period in sorted(self._open)],
         }
@@ -223,6 +231,7 @@ class GroupTable:
         self._free = [group for group, one in enumerate(self._label_sets) if one is None]
         self._n_closed = int(snapshot["n_closed"][0])
         self._last = snapshot["last"].copy()
+        self._last_period = snapshot["last_period"].copy()
         self._open = {period: values.copy() for period, values in zip(snapshot["periods"], snapshot["open"], strict=True)}
 
     def empty_groups(self) -> list[int]:
@@ -237,4 +246,5 @@ class GroupTable:
         if n_groups > len(self._last):
             pad = np.full((grown - len(self._last), self._last.shape[1]), np.nan)
             self._last = np.concatenate((self._last, pad))
+            self._last_period = np.concatenate((self._last_period, np.zeros(pad.shape, dtype=np.int64)))
             self._open = {period: np.concatenate((values, pad)) for period, values in self._open.items()}

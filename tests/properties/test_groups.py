@@ -187,13 +187,13 @@ def test_a_group_whose_series_are_all_forgotten_is_closed_with_them() -> None:
 @given(seed=st.integers(0, 2**32), missing=st.sampled_from(["last", "absent", "skip"]))
 def test_vectors_are_those_of_a_table_kept_by_hand(seed: int, missing: str) -> None:
     rng = np.random.default_rng(seed)
-    group = GroupSettings(by=["host"], features=["a", "b"], period_secs=10.0, wait_secs=3.0, missing=missing)  # type: ignore[arg-type]
+    group = GroupSettings(by=["host"], features=["a", "b"], period_secs=10.0, wait_secs=3.0, missing=missing, hold_periods=2)  # type: ignore[arg-type]
     table = GroupTable("g", group)
     table.reserve_slots(6)
     for slot in range(6):
         table.add(slot, LabelSet({"__name__": "ab"[slot % 2], "host": str(slot // 2)}))
     by_hand: dict[int, dict[int, list[float]]] = {}
-    last = [[math.nan, math.nan] for _ in range(3)]
+    last = [[(math.nan, -9), (math.nan, -9)] for _ in range(3)]
     n_closed = 0
     watermark = 0
     for _ in range(30):
@@ -211,8 +211,9 @@ def test_vectors_are_those_of_a_table_kept_by_hand(seed: int, missing: str) -> N
         while (n_closed + 1) * 10 + 3 <= watermark:
             vectors = []
             for number, own in sorted(by_hand.pop(n_closed, {}).items()):
-                filled = [last[number][i] if math.isnan(v) and missing == "last" else v for i, v in enumerate(own)]
-                last[number] = [last[number][i] if math.isnan(v) else v for i, v in enumerate(own)]
+                held = [value if n_closed - period <= 2 and missing == "last" else math.nan for value, period in last[number]]
+                filled = [held[i] if math.isnan(v) else v for i, v in enumerate(own)]
+                last[number] = [last[number][i] if math.isnan(v) else (v, n_closed) for i, v in enumerate(own)]
                 if missing != "skip" or not any(map(math.isnan, own)):
                     vectors.append((number, filled))
             n_closed += 1
