@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
-from pipeline.config.schema import CrosscheckSettings, Glob, Match, SeverityRule
+from pipeline.config.matching import fits_glob, matches
+from pipeline.config.schema import CrosscheckSettings, SeverityRule
 from pipeline.crosscheck.base import Verdict
 from pipeline.engine.anomaly import Anomaly, AnomalyKind
 from pipeline.samples.labels import LabelSet
@@ -69,26 +68,6 @@ class Grade:
     rule: str | None
 
 
-@lru_cache(maxsize=4096)
-def _compile_glob(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
-
-
-def _fits_glob(glob: Glob | None, value: str) -> bool:
-    if glob is None:
-        return True
-    patterns = (glob,) if isinstance(glob, str) else glob
-    return any(pattern == value or ("*" in pattern and _compile_glob(pattern).fullmatch(value)) for pattern in patterns)
-
-
-def _fits_match(match: Match, topic: str, series: LabelSet) -> bool:
-    return (
-        _fits_glob(match.topic, topic)
-        and _fits_glob(match.name, series.name)
-        and all(_fits_glob(glob, series.get(name)) for name, glob in match.labels.items())
-    )
-
-
 def _fits(rule: SeverityRule, facts: Facts) -> bool:
     return (
         facts.n_series >= rule.min_series
@@ -96,8 +75,8 @@ def _fits(rule: SeverityRule, facts: Facts) -> bool:
         and (rule.kind is None or rule.kind == facts.kind)
         # Written so that a NaN tail never fits: a rule about likelihood says nothing about detectors without one.
         and (rule.max_tail_probability is None or facts.tail_probability <= rule.max_tail_probability)
-        and _fits_glob(rule.detector, facts.detector)
-        and _fits_match(rule.match, facts.topic, facts.series)
+        and fits_glob(rule.detector, facts.detector)
+        and matches(rule.match, facts.topic, facts.series.to_dict())
     )
 
 
@@ -106,6 +85,7 @@ def grade(facts: Facts, rules: Sequence[SeverityRule]) -> Grade:
 
     Examples
     --------
+    >>> from pipeline.config.schema import Match
     >>> rules = [SeverityRule(name="peers", min_series=3, severity="P0"),
     ...          SeverityRule(name="dag", match=Match(name="dag_*"), severity="P1")]
     >>> one = Facts("metrics", "d", "application", "point", LabelSet({"__name__": "dag_tps"}), 1e-6, n_series=1)
