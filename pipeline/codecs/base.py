@@ -28,6 +28,10 @@ class BadRecord:
     error: RecordError
 
 
+def _no_rows() -> npt.NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(slots=True)
 class Points:
     """Samples as decoded, series not yet resolved.  Order: by row, then by position inside the record.
@@ -51,6 +55,8 @@ class Points:
         Records of the batch that failed to decode, by row; their rows have no points.
     n_empty : int
         Records that are well formed but hold nothing to score (tombstones, metadata): accounted as filtered.
+    skipped_row : (K,) int64
+        Row of each sample that was left out because it holds no finite number, which its format allows: accounted as filtered.
     """
 
     row: npt.NDArray[np.int64]
@@ -61,6 +67,7 @@ class Points:
     labels_of: Callable[[SeriesKey], Mapping[str, str]]
     bad: list[BadRecord] = field(default_factory=list)
     n_empty: int = 0
+    skipped_row: npt.NDArray[np.int64] = field(default_factory=_no_rows)
 
     def __len__(self) -> int:
         return len(self.keys)

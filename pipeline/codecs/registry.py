@@ -8,12 +8,14 @@ from pipeline.codecs.base import Codec
 from pipeline.codecs.fluentd_json import FluentdJsonCodec
 from pipeline.codecs.log_json import LogJsonCodec
 from pipeline.codecs.metric_json import MetricJsonCodec
+from pipeline.codecs.remote_write import RemoteWriteCodec
 from pipeline.config.schema import SourceTopic
 
 __all__ = ["FORMATS", "codec"]
 
 FORMATS: dict[str, Callable[[], Codec]] = {
     "metric_json": MetricJsonCodec,
+    "remote_write": RemoteWriteCodec,
     "log_json": LogJsonCodec,
     "fluentd_json": FluentdJsonCodec,
 }

@@ -166,6 +166,7 @@ class Lane:
                 n_refused = np.count_nonzero(decoded.row >= n_replayed) - np.count_nonzero(decoded.row[kept] >= n_replayed)
                 self.accounting.add_samples(np.full(n_refused, DEAD_LETTERED, dtype=np.int8))
                 decoded = decoded.select(kept)
+            self._leave_out(decoded.skipped_row, n_replayed, outcomes)
             anomalies = self._take_points(batch, decoded, n_replayed, outcomes)
         reach("scored", batch.values)
         return LaneOutput(anomalies, outcomes.settle(self.accounting, n_replayed=n_replayed))
@@ -325,6 +326,14 @@ class Lane:
             points.position,
             points.row,
         )
+
+    def _leave_out(self, skipped_row: IntColumn, n_replayed: int, outcomes: RecordOutcomes) -> None:
+        """Count samples that hold no number."""
+        if skipped_row.size:
+            outcomes.improve(skipped_row, np.full(skipped_row.size, FILTERED, dtype=np.int8))
+            n_new = int(np.count_nonzero(skipped_row >= n_replayed))
+            self.accounting.add_samples(np.full(n_new, FILTERED, dtype=np.int8))
+            self.accounting.add_reason("filtered", "no_number", n_new)
 
     def _refuse_future(
         self, batch: RecordBatch, row: IntColumn, event_time_ns: IntColumn, outcomes: RecordOutcomes

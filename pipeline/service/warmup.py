@@ -6,6 +6,7 @@ import time
 
 from models.warmup import warm_up as warm_up_models
 from pipeline.codecs.record import RecordBatch
+from pipeline.codecs.remote_write import encode_request
 from pipeline.config.schema import Config
 from pipeline.engine.lane import Lane
 
@@ -45,6 +46,10 @@ def _made_batch(topic: str, record_format: str, offsets: range) -> RecordBatch:
         time_ns = _START_NS + offset * _STEP_NS
         # A jump now and then, so that episodes open and clear.
         value = 1e6 if offset % 150 > 147 else float(offset % 7)
+        if record_format == "remote_write":
+            labels = {"__name__": "warm", "shard": str(offset % 3)}
+            rows.append((offset, time_ns // 1_000_000, None, encode_request([(labels, [(time_ns // 1_000_000, value)])])))
+            continue
         if record_format == "metric_json":
             text = f'{{"name":"warm","labels":{{"shard":"{offset % 3}"}},"ts":{time_ns // 1_000_000},"value":{value}}}'
         else:

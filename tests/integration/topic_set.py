@@ -87,7 +87,7 @@ class TopicSet:
 
     def add_source(self, topic: str, partitions: int = 2, record_format: str = "metric_json", **settings: Any) -> str:
         """One more source topic; its full name."""
-        kind = "metrics" if record_format == "metric_json" else "logs"
+        kind = "logs" if record_format in ("log_json", "fluentd_json") else "metrics"
         self.config["topics"].append(
             {"name": self.name(topic), "kind": kind, "format": record_format, "partitions": partitions, **settings}
         )
