@@ -34,18 +34,24 @@ def print_summary(summary: Summary, console: Console) -> None:
         ),
         soft_wrap=True,
     )  # fmt: skip
-    console.print(_topics(summary.topics))
-    console.print(_outputs(summary.outputs))
-    console.print(_detectors(summary))
-    console.print(_severity(summary))
+    for heading, table in (
+        ("Topics read", _topics(summary.topics)),
+        ("Topics written", _outputs(summary.outputs)),
+        ("Detectors, a series goes to the first that fits", _detectors(summary)),
+        ("Severity, the first rule that fits grades", _severity(summary)),
+    ):
+        # Not as titles of the tables: those are wrapped to the width of their table.
+        console.print(Text(heading, "bold"))
+        console.print(table)
+    console.print("B a series: model state when fresh.  cost: CPU time a sample beside the default detector's, roughly.")
     for heading, text in (("Cross-check", summary.crosscheck), ("Incidents", summary.incidents)):
         console.print(Text.assemble((f"{heading}: ", "bold"), text))
     for note in summary.notes:
         console.print(Text.assemble(("Note: ", "bold yellow"), note))
 
 
-def _table(title: str, columns: Iterable[tuple[str, str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(columns: Iterable[tuple[str, str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading, justify in columns:
         table.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
     return table
@@ -53,7 +59,6 @@ def _table(title: str, columns: Iterable[tuple[str, str]]) -> Table:
 
 def _topics(topics: Iterable[dict[str, Any]]) -> Table:
     table = _table(
-        "Topics read",
         [("topic", ""), ("format", ""), ("partitions", "right"), ("copies", "right"), ("kept", "right"), ("late after", "right")],
     )
     for topic in topics:
@@ -64,9 +69,7 @@ def _topics(topics: Iterable[dict[str, Any]]) -> Table:
 
 
 def _outputs(outputs: Iterable[dict[str, Any]]) -> Table:
-    table = _table(
-        "Topics written", [("topic", ""), ("holds", ""), ("partitions", "right"), ("copies", "right"), ("settings", "")]
-    )
+    table = _table([("topic", ""), ("holds", ""), ("partitions", "right"), ("copies", "right"), ("settings", "")])
     for topic in outputs:
         settings = ", ".join(f"{name}={value}" for name, value in topic["config"].items())
         holds = topic["role"].replace("_", " ")
@@ -75,9 +78,7 @@ def _outputs(outputs: Iterable[dict[str, Any]]) -> Table:
 
 
 def _detectors(summary: Summary) -> Table:
-    table = _table(
-        "Detectors, a series goes to the first that fits", [("detector", ""), ("series", ""), ("model", ""), ("anomalous", "")]
-    )
+    table = _table([("detector", ""), ("series", ""), ("model", ""), ("anomalous", "")])
     for one in summary.detectors:
         weight = Text(f"\n{one.nbytes_per_series:,} B a series, cost {one.relative_cost:g}x", "dim")
         if not one.is_accelerated:
@@ -90,13 +91,11 @@ def _detectors(summary: Summary) -> Table:
             Text.assemble(one.model, weight),
             Text.assemble(one.threshold + side, (f"\n{one.episode}", "dim")),
         )
-    table.caption = "B a series: model state when fresh.  cost: CPU time a sample beside the default detector's, roughly."
-    table.caption_justify = "left"
     return table
 
 
 def _severity(summary: Summary) -> Table:
-    table = _table("Severity, the first rule that fits grades", [("", ""), ("rule", ""), ("fits", "")])
+    table = _table([("", ""), ("rule", ""), ("fits", "")])
     for severity, name, condition in summary.severity:
         table.add_row(Text(severity, _COLOUR_BY_SEVERITY[severity]), name, condition)
     table.add_row(Text("P3", _COLOUR_BY_SEVERITY["P3"]), "(none)", "everything else")

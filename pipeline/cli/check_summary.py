@@ -173,8 +173,15 @@ def _summarize_detector(detector: DetectorSettings, config: Config) -> DetectorS
         threshold=cut,
         episode=f"{episode.open_after_samples} in a row to open, {episode.clear_after_samples} to clear",
         topics=topics_of(detector, config),
-        match=describe_match(detector.match) + (" (joins in)" if detector.also else ""),
+        match=_describe_series(detector),
     )
+
+
+def _describe_series(detector: DetectorSettings) -> str:
+    series = describe_match(detector.match)
+    if detector.group is not None:
+        return f"{series}, as vectors of {', '.join(detector.group.features)} per {' and '.join(detector.group.by)} (joins in)"
+    return series + (" (joins in)" if detector.also else "")
 
 
 def _describe_crosscheck(config: Config) -> str:
@@ -206,7 +213,8 @@ def _find_notes(config: Config) -> Iterator[str]:
     idle = [detector.name for detector in config.detectors if not topics_of(detector, config)]
     if idle:
         yield f"{_name(idle, 'detector')} can get no series of any topic: see its match"
-    if not any(describe_match(detector.match) == "everything" and not detector.also for detector in config.detectors):
+    lasting = [detector for detector in config.detectors if not detector.also and detector.group is None]
+    if not any(describe_match(detector.match) == "everything" for detector in lasting):
         yield "series that fit no detector are not scored, only counted as filtered: end with a detector that has no match"
     slow = [detector.name for detector in config.detectors if not is_accelerated(detector.model.type)]
     if slow:

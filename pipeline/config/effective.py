@@ -15,12 +15,13 @@ from pipeline.config.cure import is_secret
 from pipeline.config.dump import dump_value
 from pipeline.config.load import LoadedConfig
 from pipeline.config.report import MASK, KeyPath, render_path
-from pipeline.config.schema import ModelSettings
+from pipeline.config.schema import DetectorSettings
 
 __all__ = ["EffectiveValue", "list_values", "mask_credentials", "render_effective"]
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@|^[^/@\s]*:[^/@\s]*@")
 _COMMENT_COLUMN = 64
+_COLUMNS = frozenset({"features", "n_features"})
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
@@ -85,14 +86,12 @@ def list_values(loaded: LoadedConfig) -> list[EffectiveValue]:
 
 
 def _walk(value: Any, path: KeyPath, loaded: LoadedConfig, default: str) -> Iterator[EffectiveValue]:
-    if isinstance(value, ModelSettings):
-        yield from _walk(value.type, (*path, "type"), loaded, default)
-        settled = settle_parameters(value.type, registry.schema(value.type), value.parameters)
-        yield from _walk(settled, (*path, "parameters"), loaded, f"default of {value.type}")
-        return
     if isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            yield from _walk(getattr(value, name), (*path, name), loaded, default)
+            if name == "model" and isinstance(value, DetectorSettings):
+                yield from _walk_model(value, (*path, name), loaded, default)
+            else:
+                yield from _walk(getattr(value, name), (*path, name), loaded, default)
         return
     if isinstance(value, Mapping) and value:
         for name, one in value.items():
@@ -103,6 +102,16 @@ def _walk(value: Any, path: KeyPath, loaded: LoadedConfig, default: str) -> Iter
             yield from _walk(one, (*path, i), loaded, default)
         return
     yield EffectiveValue(path, _mask(value, path), _origin(path, loaded, default))
+
+
+def _walk_model(detector: DetectorSettings, path: KeyPath, loaded: LoadedConfig, default: str) -> Iterator[EffectiveValue]:
+    """A model with all its parameters; the columns of a detector with a group are told by the group."""
+    model = detector.model
+    yield from _walk(model.type, (*path, "type"), loaded, default)
+    settled = settle_parameters(model.type, registry.schema(model.type), model.parameters)
+    if detector.group is not None:
+        settled = {name: value for name, value in settled.items() if name not in _COLUMNS}
+    yield from _walk(settled, (*path, "parameters"), loaded, f"default of {model.type}")
 
 
 def _mask(value: Any, path: KeyPath) -> Any:

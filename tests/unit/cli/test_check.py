@@ -176,3 +176,20 @@ def test_costs_agree_with_the_benchmarks() -> None:
             assert measured / 4 <= relative_cost(name, {}) <= measured * 4, (name, measured)
             checked += 1
     assert checked >= 8
+
+
+def test_a_detector_with_a_group_is_told_and_comes_back(tmp_path: Path) -> None:
+    text = BASE + (
+        "detectors:\n"
+        "  - name: together\n"
+        "    match: {name: 'node_*'}\n"
+        "    model: {type: half_space_trees}\n"
+        "    group: {by: [node], features: [node_cpu_ratio, node_memory_ratio]}\n"
+        "  - name: rest\n"
+    )
+    path = write(tmp_path, text)
+    assert "as vectors of node_cpu_ratio, node_memory_ratio per node" in squeezed(run("check", "--config", path))
+    again = tmp_path / "again.yaml"
+    again.write_text(run("check", "--effective", "--config", path).stdout)
+    assert run("check", "--config", str(again)).exit_code == 0
+    assert config_hash(load_config(again)) == config_hash(load_config(Path(path)))
