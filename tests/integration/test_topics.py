@@ -28,6 +28,7 @@ topics:
 outputs:
   anomalies: {{name: {prefix}anomalies, partitions: 1}}
   checked: {{name: {prefix}checked, partitions: 2}}
+  verdicts: {{name: {prefix}verdicts, partitions: 1}}
   alerts: {{name: {prefix}alerts, partitions: 1, replication_factor: {copies}}}
   incidents: {{name: {prefix}incidents, partitions: 2, config: {{cleanup.policy: compact}}}}
   dead_letters: {{name: {prefix}dead-letters, partitions: 1, config: {{max.message.bytes: {max_bytes}}}}}
@@ -161,7 +162,7 @@ def test_what_the_broker_refuses_is_told_and_the_rest_is_done(place: Place, brok
     assert isinstance(result.exception, BrokerError)
     assert result.exception.exit_code == 3
     assert f"refused to make the topic {place.prefix}alerts" in str(result.exception)
-    assert set(place.partitions()) == {"metrics", "anomalies", "checked", "incidents", "dead-letters", "checkpoints"}
+    assert set(place.partitions()) == {"metrics", "anomalies", "checked", "verdicts", "incidents", "dead-letters", "checkpoints"}
 
 
 def test_json_tells_all(place: Place) -> None:

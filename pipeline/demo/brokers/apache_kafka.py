@@ -285,6 +285,8 @@ class ApacheKafka:
             "share.coordinator.state.topic.replication.factor": str(n_nodes),
             "share.coordinator.state.topic.min.isr": str(n_in_sync),
             "group.initial.rebalance.delay.ms": "0",
+            # Looks for what can be compacted twice a second, in place of every 15 s: tests wait for it.
+            "log.cleaner.backoff.ms": "500",
             "group.min.session.timeout.ms": "1000",
             "broker.session.timeout.ms": "1000" if n_nodes == 1 else "2000",
             "broker.heartbeat.interval.ms": "250" if n_nodes == 1 else "500",
