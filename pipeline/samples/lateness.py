@@ -293,8 +293,10 @@ class SeriesClock:
         return [int(one) for one in self._time]
 
     def restore_time(self, time: Sequence[int]) -> None:
-        """Inverse of `time`."""
+        """Inverse of `time`; the grid may be another now."""
         self._time[:] = time
+        if self.watermark_ns != NEVER:
+            self._time[kernel.CELL] = self.watermark_ns // self._grid_ns
 
     def restore(self, slots: _IntColumn, snapshot: Mapping[str, StateArray]) -> None:
         """Put a snapshot into `slots`, which are reserved; where another number of recent samples is kept, the newest of them.

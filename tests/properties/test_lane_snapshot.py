@@ -155,6 +155,24 @@ def snapshot_of(lane: Lane, detector: str) -> dict[int, bytes]:
     return {int(slot): bytes(own["threshold"][i]) + bytes(own["episodes"][i]) for i, slot in enumerate(own["slots"])}
 
 
+def test_another_grid_is_kept_from_the_restored_watermark_on() -> None:
+    old = make_config(evict_after_secs=1e6, max_series=50)
+    lane = make_lane(old)
+    hum = [
+        (i, 1_700_000_000_000, None, b'{"name":"cpu","labels":{"host":"%d"},"ts":%d,"value":1}' % (i % 2, 1_700_000_000 + i))
+        for i in range(100)
+    ]
+    feed(lane, hum)
+    copy = make_lane(old.model_copy(update={"series": old.series.model_copy(update={"check_interval_secs": 60.0})}))
+    restore_lane(copy, take_checkpoint(lane, is_full=True).encode())
+    alone = [
+        (i, 1_700_000_000_000, None, b'{"name":"cpu","labels":{"host":"0"},"ts":%d,"value":1}' % (1_700_000_000 + i))
+        for i in range(100, 300, 2)
+    ]
+    output = copy.process(batch_of(alone))
+    assert [(one.kind, one.phase, one.series.get("host")) for one in output.anomalies] == [("absence", "opened", "1")]
+
+
 def test_fewer_samples_of_context_keep_the_newest() -> None:
     old = make_config(evict_after_secs=1e6, max_series=50)
     lane = make_lane(old.model_copy(update={"series": old.series.model_copy(update={"context_samples": 32})}))
