@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.demo.brokers.guard import OrphanGuard
 from pipeline.errors import StreamwardenError
 
 __all__ = ["WorkerProcess"]
@@ -17,7 +18,7 @@ _N_LOG_LINES = 12
 
 
 class WorkerProcess:
-    """``streamwarden worker`` with one configuration.
+    """``streamwarden worker`` with one configuration; it never outlives this process.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
             )
+        self._guard: OrphanGuard | None = OrphanGuard(self._process.pid)
 
     @property
     def pid(self) -> int:
@@ -79,4 +81,8 @@ class WorkerProcess:
                 self._process.wait(_STOP_SECS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-        return self._process.wait()
+        exit_code = self._process.wait()
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.dismiss()
+        return exit_code

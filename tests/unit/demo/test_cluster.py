@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,20 @@ def test_the_brokers_package_is_importable_without_what_it_starts() -> None:
         "import pipeline.demo.brokers.apache_kafka, pipeline.demo.brokers.embedded"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_the_worker_does_not_outlive_a_demo_that_was_killed(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, signal, sys; from pipeline.demo.worker_process import WorkerProcess\n"
+        "sys.executable = '/bin/sleep'\n"
+        "import subprocess; real = subprocess.Popen\n"
+        "subprocess.Popen = lambda command, **given: real(['sleep', '120'] if command[0] == '/bin/sleep' else command, **given)\n"
+        f"started = WorkerProcess(pathlib.Path('x'), pathlib.Path({str(tmp_path)!r}) / 'log')\n"
+        "print(started.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    assert done.returncode == -9, done.stderr
+    deadline_secs = time.monotonic() + 10
+    while Path(f"/proc/{int(done.stdout)}").exists() and time.monotonic() < deadline_secs:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{int(done.stdout)}").exists()
