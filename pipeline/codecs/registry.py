@@ -8,6 +8,7 @@ from pipeline.codecs.base import Codec
 from pipeline.codecs.fluentd_json import FluentdJsonCodec
 from pipeline.codecs.log_json import LogJsonCodec
 from pipeline.codecs.metric_json import MetricJsonCodec
+from pipeline.codecs.otlp_metrics import OtlpMetricsCodec
 from pipeline.codecs.remote_write import RemoteWriteCodec
 from pipeline.config.schema import SourceTopic
 
@@ -16,6 +17,7 @@ __all__ = ["FORMATS", "codec"]
 FORMATS: dict[str, Callable[[], Codec]] = {
     "metric_json": MetricJsonCodec,
     "remote_write": RemoteWriteCodec,
+    "otlp_metrics": OtlpMetricsCodec,
     "log_json": LogJsonCodec,
     "fluentd_json": FluentdJsonCodec,
 }

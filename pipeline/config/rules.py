@@ -31,7 +31,7 @@ __all__ = [
     "list_providers",
 ]
 
-_FORMATS_BY_KIND = {"metrics": ("metric_json", "remote_write"), "logs": ("log_json", "fluentd_json")}
+_FORMATS_BY_KIND = {"metrics": ("metric_json", "remote_write", "otlp_metrics"), "logs": ("log_json", "fluentd_json")}
 
 KAFKA_SETTINGS = frozenset(
     {

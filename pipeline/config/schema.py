@@ -119,7 +119,9 @@ class SourceTopic(Section):
 
     name: TopicName = Field(description="Name of the Kafka topic.")
     kind: Literal["metrics", "logs"] = Field(description="What the records hold.")
-    format: Literal["metric_json", "remote_write", "log_json", "fluentd_json"] = Field(description="How the records are encoded.")
+    format: Literal["metric_json", "remote_write", "otlp_metrics", "log_json", "fluentd_json"] = Field(
+        description="How the records are encoded."
+    )
     partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(6, description="Partitions to provision.")
     replication_factor: Annotated[int, Field(ge=1, le=15)] = Field(1, description="Copies of each partition to provision.")
     retention_hours: Annotated[float, Field(gt=0)] | None = Field(

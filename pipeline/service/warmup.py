@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from models.warmup import warm_up as warm_up_models
+from pipeline.codecs.otlp_metrics import encode_gauges
 from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.remote_write import encode_request
 from pipeline.config.schema import Config
@@ -49,6 +50,9 @@ def _made_batch(topic: str, record_format: str, offsets: range) -> RecordBatch:
         if record_format == "remote_write":
             labels = {"__name__": "warm", "shard": str(offset % 3)}
             rows.append((offset, time_ns // 1_000_000, None, encode_request([(labels, [(time_ns // 1_000_000, value)])])))
+            continue
+        if record_format == "otlp_metrics":
+            rows.append((offset, time_ns // 1_000_000, None, encode_gauges([(f"warm_{offset % 3}", time_ns, value)])))
             continue
         if record_format == "metric_json":
             text = f'{{"name":"warm","labels":{{"shard":"{offset % 3}"}},"ts":{time_ns // 1_000_000},"value":{value}}}'

@@ -13,12 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.codecs.base import Points
 from pipeline.codecs.private_schema import make_messages
-from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.remote_write import RemoteWriteCodec
 from pipeline.codecs.snappy_block import MAX_BLOCK_BYTES
-from pipeline.errors import RecordError
+from tests.unit.codecs import points_facts
+from tests.unit.codecs.points_facts import batch_of
 
 SCHEMA = {
     "Label": [("name", 1, "bytes"), ("value", 2, "bytes")],
@@ -54,37 +53,8 @@ def make_request(draw: random.Random) -> Any:
     return request
 
 
-def facts(points: Points) -> dict[str, Any]:
-    """Everything a reader can see of points, labels resolved."""
-
-    def labels(key: Any) -> Any:
-        try:
-            return dict(points.labels_of(key))
-        except RecordError as error:
-            return error.code
-
-    return {
-        "row": points.row.tolist(),
-        "position": points.position.tolist(),
-        "time": points.event_time_ns.tolist(),
-        "value": points.value.tobytes(),
-        "labels": [labels(key) for key in points.keys],
-        "bad": [(one.row, one.error.code) for one in points.bad],
-        "n_empty": points.n_empty,
-        "skipped": points.skipped_row.tolist(),
-    }
-
-
-def batch_of(values: list[bytes | None]) -> RecordBatch:
-    return RecordBatch.from_rows("m", 0, [(i, 0, None, value) for i, value in enumerate(values)])
-
-
 def assert_same(values: list[bytes | None]) -> dict[str, Any]:
-    scanned = facts(SCANNED.decode(batch_of(values)))
-    assert scanned == facts(SLOW.decode(batch_of(values)))
-    n_told = len(set(scanned["row"]) | set(scanned["skipped"])) + len(scanned["bad"]) + scanned["n_empty"]
-    assert n_told == len(values)
-    return scanned
+    return points_facts.assert_same(SCANNED, SLOW, values)
 
 
 def pack(raw: bytes) -> bytes:
