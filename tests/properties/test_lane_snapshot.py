@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import registry
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config, DetectorSettings, Match, ModelSettings
 from pipeline.engine.checkpoint import decode_tree, encode_tree, restore_lane, take_checkpoint
@@ -104,6 +105,33 @@ def test_a_lane_of_logs_as_well(seed: int, at: int) -> None:
     restore_lane(copy, take_checkpoint(lane, is_full=True).encode())
     assert take(copy, rows[at:]) == take(lane, rows[at:])
     assert bytes_of(copy) == bytes_of(lane)
+
+
+NEEDED = {
+    "river_model": {"path": "river.anomaly.GaussianScorer"},
+    "threshold_filter": {"detector": {"model": "gaussian_scorer"}, "threshold": 0.9},
+    "quantile_filter": {"detector": {"model": "gaussian_scorer"}, "q": 0.9},
+    "predictive_anomaly_detection": {"forecaster": {"model": "snarimax", "parameters": {"p": 2}}},
+}
+"""Parameters that have no default."""
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if name != "linear_regression"])
+def test_every_model_goes_on_in_a_restored_lane_and_is_blind_to_batches(name: str) -> None:
+    config = make_config()
+    second, main, rest = config.detectors
+    model = ModelSettings(type=name, parameters=NEEDED.get(name, {}))
+    config = config.model_copy(update={"detectors": [second, main.model_copy(update={"model": model}), rest]})
+    rows = naughty_log(5, 1_200)
+    lane, copy, by_one = make_lane(config), make_lane(config), make_lane(config)
+    feed(lane, rows[:700])
+    restore_lane(copy, take_checkpoint(lane, is_full=True).encode())
+    after = feed(lane, rows[700:])
+    assert feed(copy, rows[700:]) == after
+    assert bytes_of(copy) == bytes_of(lane)
+    for row in rows[:700]:
+        feed(by_one, [row])
+    assert ([one for row in rows[700:] for one in feed(by_one, [row])[0]]) == after[0]
 
 
 def test_only_blocks_that_were_touched_are_written() -> None:
