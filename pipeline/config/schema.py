@@ -259,7 +259,8 @@ class GroupSettings(Section):
         60.0, description="Event-time period from which one vector is made; of several samples of a feature the last counts."
     )
     wait_secs: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="How long after its end, by the watermark, a period waits for stragglers."
+        10.0,
+        description="How long after its end, by the watermark, a period waits for stragglers; later ones are late to the group.",
     )
     missing: Literal["last", "absent", "skip"] = Field(
         "last",

@@ -59,7 +59,8 @@ class GroupTable:
     ...     _ = table.add(slot, LabelSet({"__name__": name, "host": "n1"}))
     >>> slots, order = np.array([0, 1, 0]), np.arange(3)
     >>> times = np.array([5, 10, 70]) * 1_000_000_000
-    >>> table.take(SampleBatch(slots, times, np.array([0.5, 0.25, 0.75]), order, np.zeros_like(order), order))
+    >>> table.take(SampleBatch(slots, times, np.array([0.5, 0.25, 0.75]), order, np.zeros_like(order), order)).tolist()
+    [True, True, True]
     >>> [(vectors.end_ns // 10**9, vectors.values.tolist()) for vectors in table.close(130_000_000_000)]
     [(60, [[0.5, 0.25]]), (120, [[0.75, 0.25]])]
     >>> str(table.label_set(0))
@@ -172,17 +173,26 @@ class GroupTable:
             values[group] = np.nan
         heapq.heappush(self._free, group)
 
-    def take(self, samples: SampleBatch) -> None:
-        """Put accepted samples into their periods."""
+    def take(self, samples: SampleBatch) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Put accepted samples into their periods.
+
+        Returns
+        -------
+        (B,) bool
+            Which samples are in a vector to come; the others are of no group, or too late for their period.
+        """
         group = self._group_of[samples.slot]
         period = samples.event_time_ns // self._period_ns
-        taken = np.flatnonzero((group != _NONE) & (period >= self._n_closed))
+        is_taken = (group != _NONE) & (period >= self._n_closed)
+        taken = np.flatnonzero(is_taken)
         for one in np.unique(period[taken]).tolist():
             own = taken[period[taken] == one]
             if one not in self._open:
                 self._open[one] = np.full_like(self._last, np.nan)
             # Of several samples of one feature the last is written last.
             self._open[one][group[own], self._column_of_slot[samples.slot[own]]] = samples.value[own]
+        is_in: np.ndarray[Any, np.dtype[np.bool_]] = is_taken
+        return is_in
 
     def close(self, watermark_ns: int) -> list[Vectors]:
         """End the periods that are over, in order of time; those without any vector are left out."""

@@ -214,6 +214,15 @@ class Detectors:
         """Which of `slots` (routed) have a detector: (B,) bool."""
         return self._is_scored[slots]
 
+    def take_into_groups(self, samples: SampleBatch) -> npt.NDArray[np.bool_]:
+        """Put accepted samples into the vectors of their groups; which ones only a group is for, whose period is over: (B,) bool."""
+        is_over = self._is_scored[samples.slot]
+        for detector in self._detectors:
+            is_over &= ~detector.has_rows(samples.slot)
+        for group in self.groups:
+            is_over &= ~group.table.take(samples)
+        return is_over
+
     def count_ready(self) -> tuple[int, int]:
         """Series that have a detector, and those of them about whose last sample at least one detector could say something."""
         is_ready = np.zeros(self._is_scored.size, dtype=np.bool_)

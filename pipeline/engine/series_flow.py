@@ -350,12 +350,18 @@ class SeriesFlow:
             outcome[accepted[~is_scored]] = FILTERED
         if accepted.size < stop - start:
             outcome[start:stop][samples.slot[start:stop] == REFUSED] = FILTERED
+        n_over = 0
+        if self.detectors.groups:
+            is_over = self.detectors.take_into_groups(taken)
+            outcome[accepted[is_over]] = LATE
+            n_over = int(np.count_nonzero(is_over))
         findings = self.detectors.score(taken)
         if self.observer is not None:
             for detector, found in findings:
                 self.observer(detector, found, self.index)
         if accounting is not None:
-            _count(accounting, samples.slot[start:stop], outcome[start:stop], n_unscored=int(np.count_nonzero(~is_scored)))
+            n_unscored = int(np.count_nonzero(~is_scored))
+            _count(accounting, samples.slot[start:stop], outcome[start:stop], n_unscored=n_unscored, n_over=n_over)
             for detector, found in findings:
                 events = found.events
                 for ordinal, (i, phase) in enumerate(zip(events.sample.tolist(), events.phase.tolist(), strict=True)):
@@ -379,8 +385,6 @@ class SeriesFlow:
                     self._context_with(turn.slot, taken, n_past),
                 )
                 anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, turn.rank, anomaly))
-        for group in self.detectors.groups:
-            group.table.take(taken)
         self.clock.remember(taken.slot, taken.event_time_ns, taken.value)
 
     def _close_periods(self, place: Place, accounting: Accounting | None) -> list[RankedAnomaly]:
@@ -469,12 +473,13 @@ class SeriesFlow:
         )
 
 
-def _count(accounting: Accounting, slots: _IntColumn, outcome: _Codes, *, n_unscored: int) -> None:
+def _count(accounting: Accounting, slots: _IntColumn, outcome: _Codes, *, n_unscored: int, n_over: int) -> None:
     """Name the reasons of samples that are neither scored nor in a dead letter."""
     accounting.add_reason("filtered", "no_detector", n_unscored)
     if n_unscored or outcome.any():
         accounting.add_reason("filtered", "ceiling", int(np.count_nonzero(slots == REFUSED)))
-        accounting.add_reason("late", "late", int(np.count_nonzero(outcome == LATE)))
+        accounting.add_reason("late", "late", int(np.count_nonzero(outcome == LATE)) - n_over)
+        accounting.add_reason("late", "group_period", n_over)
         accounting.add_reason("duplicate", "duplicate", int(np.count_nonzero(outcome == DUPLICATE)))
 
 

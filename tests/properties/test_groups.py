@@ -130,6 +130,26 @@ def test_restored_at_any_cut_it_goes_on(seed: int, at: int, model: str) -> None:
     assert encode_tree(copy.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
 
 
+def test_a_sample_that_is_too_late_for_its_period_and_of_no_use_elsewhere_counts_as_late() -> None:
+    config = make_config()
+    lane = Lane(config, config.topics[0], 0, config_hash="h")
+
+    def send(offset: int, name: str, secs: float) -> None:
+        ts = START_MS + round(secs * 1000)
+        record = b'{"name":"%s","ts":%d,"value":1,"labels":{"host":"n0","kind":"node"}}' % (name.encode(), ts)
+        lane.process(RecordBatch.from_rows("m", 0, [(offset, ts, None, record)]))
+
+    for i in range(10):
+        send(2 * i, "mem", 10.0 * i)
+        send(2 * i + 1, "cpu", 10.0 * i)
+    send(20, "mem", 68.0)
+    send(21, "cpu", 68.0)
+    counts = lane.accounting.to_dict()
+    assert counts["reasons"] == {"late": {"group_period": 1}}
+    assert counts["records"]["late"] == counts["samples"]["late"] == 1
+    assert counts["records"]["scored"] == 21
+
+
 def test_a_snapshot_can_be_gone_back_to_again_and_again() -> None:
     config = make_config(evict_after_secs=300.0)
     rows = log_of(9, 1_500)
