@@ -67,9 +67,11 @@ class RemoteProvider(Section):
         3, description="Times a call is tried, the first included, as far as the deadline allows."
     )
     max_calls_per_minute: Annotated[float, Field(gt=0)] = Field(
-        10.0, description="API calls a minute in the long run, retries included; candidates that wait share a call."
+        10.0, description="Most API calls in any minute, retries included; candidates that wait share a call."
     )
-    burst_calls: Annotated[int, Field(ge=1, le=1_000)] = Field(4, description="API calls that may be made at once after a pause.")
+    burst_calls: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        4, description="Those of them that may be made at once after a pause; the others come evenly spread."
+    )
     breaker_failures: Annotated[int, Field(ge=1)] = Field(
         5, description="Failures in a row after which the provider is left alone for a while."
     )

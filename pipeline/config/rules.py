@@ -287,15 +287,25 @@ def _check_tails(provider: LocalProvider, path: KeyPath, findings: Findings) -> 
 
 def _check_pace(provider: RemoteProvider, deadline_secs: float, path: KeyPath, findings: Findings) -> None:
     """A candidate may have to wait for one call's turn and for one call."""
-    longest_secs = 60.0 / provider.max_calls_per_minute + provider.call_timeout_secs
+    if provider.burst_calls >= provider.max_calls_per_minute:
+        findings.note(
+            (*path, "burst_calls"),
+            "CFG306",
+            expected=f"less than max_calls_per_minute, {provider.max_calls_per_minute:g}",
+            found=str(provider.burst_calls),
+            cure="lower burst_calls or raise max_calls_per_minute: after a burst no call would be left for the rest of the minute",
+            among=[(*path, "max_calls_per_minute")],
+        )
+        return
+    longest_secs = 60.0 / (provider.max_calls_per_minute - provider.burst_calls) + provider.call_timeout_secs
     if deadline_secs < longest_secs:
         findings.note(
             ("crosscheck", "deadline_secs"),
             "CFG306",
-            expected=f"at least {longest_secs:g}: 60 / max_calls_per_minute, and call_timeout_secs",
+            expected=f"at least {longest_secs:.3g}: 60 / (max_calls_per_minute - burst_calls), and call_timeout_secs",
             found=f"{deadline_secs:g}",
             cure="raise deadline_secs or max_calls_per_minute; under load every verdict would be unknown",
-            among=[(*path, "max_calls_per_minute"), (*path, "call_timeout_secs")],
+            among=[(*path, "max_calls_per_minute"), (*path, "burst_calls"), (*path, "call_timeout_secs")],
         )
 
 

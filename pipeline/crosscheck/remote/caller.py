@@ -67,7 +67,9 @@ class RemoteCaller:
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
-        self._bucket = TokenBucket(settings.max_calls_per_minute, settings.burst_calls)
+        # A burst and a minute's tokens together are the most there are in any minute; the configuration sees that some are left.
+        per_minute = max(settings.max_calls_per_minute - settings.burst_calls, 0.1)
+        self._bucket = TokenBucket(per_minute, settings.burst_calls)
         self._breaker = CircuitBreaker(settings.breaker_failures, settings.breaker_open_secs)
         self._random = random.Random(seed)  # noqa: S311 - jitter, not a secret
         self._n_places = settings.n_threads

@@ -109,7 +109,7 @@ class Hand:
     def __init__(self, **fields: object) -> None:
         self.clock = ManualClock()
         self.slept: list[float] = []
-        defaults = {"max_attempts": 3, "max_calls_per_minute": 60.0, "burst_calls": 2, "breaker_failures": 4}
+        defaults = {"max_attempts": 3, "max_calls_per_minute": 62.0, "burst_calls": 2, "breaker_failures": 4}
         settings = RemoteProvider.model_validate({**defaults, **fields})
         self.caller = RemoteCaller("hand", settings, self.clock, {"Get": Price(0.5, 0.25)}, sleep=self.sleep, seed=3)
 
@@ -158,7 +158,7 @@ def test_a_call_that_would_come_too_late_is_not_made() -> None:
 
 def test_passing_failures_are_tried_again_and_lasting_ones_are_not() -> None:
     for code in sorted(CODES):
-        hand = Hand(burst_calls=10)
+        hand = Hand(max_calls_per_minute=5_000.0, burst_calls=10)
         expected = ["yes"] if code in RETRIABLE_CODES else [code]
         assert hand.call(failing(code, 2)) == expected
         assert hand.caller.meter.n_total == (3 if code in RETRIABLE_CODES else 1)
@@ -176,9 +176,9 @@ def test_a_retry_waits_as_long_as_it_was_told_to_and_not_past_the_deadline() -> 
 
 
 def test_the_breaker_saves_calls_and_lets_one_try_again() -> None:
-    hand = Hand(max_attempts=1, burst_calls=100, breaker_open_secs=30.0)
+    hand = Hand(max_attempts=1, max_calls_per_minute=5_000.0, burst_calls=100, breaker_open_secs=30.0)
     assert hand.call(*[failing("TIMEOUT", 1)] * 4, lambda: 1) == ["TIMEOUT", "yes", "yes", "yes", 1]
-    hand = Hand(max_attempts=1, burst_calls=100, breaker_open_secs=30.0)
+    hand = Hand(max_attempts=1, max_calls_per_minute=5_000.0, burst_calls=100, breaker_open_secs=30.0)
     down = failing("TIMEOUT", 5)
     assert hand.call(down, down, down, down, down) == ["TIMEOUT"] * 4 + ["CIRCUIT_OPEN"]
     assert hand.caller.meter.n_total == 4
@@ -191,13 +191,13 @@ def test_the_breaker_saves_calls_and_lets_one_try_again() -> None:
 
 
 def test_a_refusal_of_one_request_opens_no_breaker() -> None:
-    hand = Hand(burst_calls=100)
+    hand = Hand(max_calls_per_minute=5_000.0, burst_calls=100)
     assert hand.call(*[failing("BAD_REQUEST", 1) for _ in range(9)], lambda: 1) == ["BAD_REQUEST"] * 9 + [1]
     assert not {"BAD_REQUEST", "NOT_FOUND", "RATE_LIMITED", "CIRCUIT_OPEN", "BUSY"} & SHARED_CODES
 
 
 def test_what_succeeds_is_charged_for() -> None:
-    hand, bill = Hand(burst_calls=10), Bill()
+    hand, bill = Hand(max_calls_per_minute=5_000.0, burst_calls=10), Bill()
     hand.call(failing("SERVER_ERROR", 1), n_items=4, bill=bill)
     assert (bill.n_calls, bill.cost_usd) == (2, 1.5)
     assert hand.caller.meter.n_calls == {("Get", "SERVER_ERROR"): 1, ("Get", "ok"): 1}
@@ -282,7 +282,7 @@ class EchoJudge(RemoteJudge):
 
 def test_candidates_that_wait_for_the_limit_share_a_call() -> None:
     async def run() -> None:
-        hand = Hand(max_calls_per_minute=60.0, burst_calls=1)
+        hand = Hand(max_calls_per_minute=61.0, burst_calls=1)
         judge = EchoJudge(hand)
         anomalies = [make_anomaly(str(i), 0, i) for i in range(150)]
         first = await judge.judge([anomalies[0]], 60.0)
@@ -298,7 +298,7 @@ def test_candidates_that_wait_for_the_limit_share_a_call() -> None:
 
 def test_a_batch_that_fails_is_unknown_with_the_code_and_the_next_one_is_not() -> None:
     async def run() -> None:
-        hand = Hand(burst_calls=100)
+        hand = Hand(max_calls_per_minute=5_000.0, burst_calls=100)
         judge = EchoJudge(hand)
         for error, reason in ((ProviderError("no", code="NOT_FOUND"), "not_found"), (ZeroDivisionError("oops"), "error")):
             judge.error = error
@@ -314,7 +314,7 @@ def test_a_batch_that_fails_is_unknown_with_the_code_and_the_next_one_is_not() -
 def test_who_waits_too_long_for_the_limit_is_unknown_shortly_before_the_deadline() -> None:
     async def run() -> None:
         clock = SystemClock()
-        settings = RemoteProvider(max_calls_per_minute=1.0, burst_calls=1)
+        settings = RemoteProvider(max_calls_per_minute=2.0, burst_calls=1)
         hand = Hand()
         hand.clock, hand.caller = clock, RemoteCaller("slow", settings, clock, {})  # type: ignore[assignment]
         judge = EchoJudge(hand)
@@ -349,13 +349,16 @@ def load(provider: str, deadline: float = 15.0) -> str:
 def test_settings_that_leave_no_time_to_answer_are_refused() -> None:
     provider = "{type: cloudwatch, metrics: [{}]}"
     assert load(provider) == ""
-    assert "expected at least 9: 60 / max_calls_per_minute, and call_timeout_secs; found 5" in load(provider, 5.0)
+    assert "expected at least 13: 60 / (max_calls_per_minute - burst_calls), and call_timeout_secs; found 5" in load(
+        provider, 5.0
+    )
 
 
 @pytest.mark.parametrize(
     ("provider", "expected"),
     [
         ("{type: cloudwatch, metrics: []}", "at least one"),
+        ("{type: cloudwatch, metrics: [{}], burst_calls: 10}", "expected less than max_calls_per_minute, 10; found 10"),
         ("{type: cloudwatch, metrics: [{expression: a / b}]}", "an expression alone"),
         ("{type: cloudwatch, metrics: [{inputs: {a: {}}}]}", "inputs alone"),
         ("{type: cloudwatch, metrics: [{period_secs: 61}]}", "period_secs"),
@@ -372,7 +375,7 @@ def test_wrong_settings_are_explained(provider: str, expected: str) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(["ok", "TIMEOUT", "BAD_REQUEST"]), min_size=1, max_size=30))
 def test_the_meter_counts_every_attempt_once(script: list[str]) -> None:
-    hand = Hand(max_attempts=1, burst_calls=1_000, breaker_failures=1_000)
+    hand = Hand(max_attempts=1, max_calls_per_minute=5_000.0, burst_calls=1_000, breaker_failures=1_000)
     hand.call(*[failing(code, 1) if code != "ok" else (lambda: 1) for code in script])
     assert hand.caller.meter.n_total == len(script)
     assert {outcome: n for (_, outcome), n in hand.caller.meter.n_calls.items()} == {
