@@ -35,6 +35,7 @@ _GRACE_SECS = 300.0
 _QUIET_SECS = 4.0
 _DRAIN_SECS = 45.0
 _START_SECS = 300.0
+_EARLY_END_SECS = 8.0
 _NS_PER_MS = 1_000_000
 
 
@@ -98,6 +99,7 @@ class DemoRun:
         self._marked = marked
         self._metric_services = frozenset() if recorded is None else recorded.metric_services
         self._log_services = frozenset() if recorded is None else recorded.log_services
+        self._played_until_ns: int | None = None
         self._state = _State()
         self._meter = RateMeter()
 
@@ -178,7 +180,25 @@ class DemoRun:
                 show(self._snapshot(feeder, watcher))
                 time.sleep(_TICK_SECS)
         except KeyboardInterrupt:
+            self._end_early(feeder, show, watcher)
             return False
+
+    def _end_early(self, feeder: Feeder, show: Callable[[RunSnapshot], None], watcher: Watcher) -> None:
+        """Send nothing more, and give the worker a moment to catch up; a second Ctrl-C does not wait for it."""
+        self._played_until_ns = feeder.event_time_ns
+        self._state.doing = "ended early: waiting for the worker to catch up"
+        feeder.stop()
+        until_secs = time.monotonic() + _EARLY_END_SECS
+        try:
+            feeder.join()
+            while time.monotonic() < until_secs:
+                self._probe()
+                show(self._snapshot(feeder, watcher))
+                if self._state.worker is not None and self._state.worker.n_records >= feeder.n_written:
+                    break
+                time.sleep(_TICK_SECS)
+        except KeyboardInterrupt:
+            return
 
     def _probe(self) -> None:
         now_secs = time.monotonic()
@@ -229,6 +249,9 @@ class DemoRun:
         )
 
     def _summary(self, feeder: Feeder, watcher: Watcher, *, is_complete: bool) -> RunSummary:
+        n_planned = len(self._expectations)
+        if self._played_until_ns is not None:
+            self._expectations = tuple(one for one in self._expectations if one.start_ns <= self._played_until_ns)
         simulated, metrics, logs = self._judge(watcher)
         live_start_ns = self._simulation.timeline.live_start_ns + self._shift_ns
         lag_secs = [
@@ -249,6 +272,7 @@ class DemoRun:
             recorded_logs=logs,
             lag_secs=tuple(lag_secs),
             is_complete=is_complete,
+            n_not_played=n_planned - len(self._expectations),
         )
 
 

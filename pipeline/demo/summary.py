@@ -47,6 +47,8 @@ class RunSummary:
         Wall time from sending the record an alert event is dated to until the event was seen, of the live part.
     is_complete : bool
         False when the run was ended early.
+    n_not_played : int
+        Incidents of the script that were not begun then.
     """
 
     seed: int
@@ -61,6 +63,7 @@ class RunSummary:
     recorded_logs: Judgement
     lag_secs: tuple[float, ...]
     is_complete: bool
+    n_not_played: int = 0
 
     @property
     def adds_up(self) -> bool:
@@ -85,6 +88,7 @@ class RunSummary:
         return {
             "seed": self.seed,
             "is_complete": self.is_complete,
+            "incidents_not_played": self.n_not_played,
             "elapsed_secs": round(self.elapsed_secs, 1),
             "records_written": self.n_written,
             "records_by_outcome": {} if worker is None else worker.n_by_outcome,
@@ -224,5 +228,9 @@ def draw_summary(summary: RunSummary) -> RenderableType:
         )
     )
     if not summary.is_complete:
-        parts.append(Text("the run was ended early: the script was not played to its end", style="yellow"))
+        parts.append(
+            Text(
+                f"the run was ended early: {summary.n_not_played} further incidents of the script were not played", style="yellow"
+            )
+        )
     return Group(*parts)

@@ -106,7 +106,8 @@ class KafkaNode:
 
     def start(self) -> None:
         """Start it; returns at once (`wait_until_open`)."""
-        self._process = ServerProcess([*self._java, "kafka.Kafka", str(self.properties_path)], self.log_path, self._folder)
+        command = [*self._java, "kafka.Kafka", str(self.properties_path)]
+        self._process = ServerProcess(command, self.log_path, self._folder, clear=self._folder.parent)
 
     def wait_until_open(self, timeout_secs: float = _START_SECS) -> None:
         """Wait until clients can connect.

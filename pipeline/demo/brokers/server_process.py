@@ -26,12 +26,22 @@ class ServerProcess:
     log_path : Path
         Where its output goes; appended.
     folder : Path
-        Its working folder; deleted when this process ends without ending the server.
+        Its working folder.
+    clear : Path, optional
+        Deleted when this process ends without ending the server; the working folder when absent.
     variables : mapping of str to str
         Added to the environment.
     """
 
-    def __init__(self, command: Sequence[str], log_path: Path, folder: Path, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log_path: Path,
+        folder: Path,
+        variables: Mapping[str, str] | None = None,
+        *,
+        clear: Path | None = None,
+    ) -> None:
         self._log_path = log_path
         with log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
@@ -43,7 +53,7 @@ class ServerProcess:
                 env={**os.environ, **(variables or {})},
                 start_new_session=True,
             )
-        self._guard: OrphanGuard | None = OrphanGuard(self._process.pid, str(folder))
+        self._guard: OrphanGuard | None = OrphanGuard(self._process.pid, str(clear or folder))
 
     @property
     def pid(self) -> int:

@@ -202,11 +202,11 @@ def test_summary_text_says_what_was_missed_and_what_does_not_add_up() -> None:
     assert "1 of 1 scheduled incidents caught, half of them within 30 s" in text
     assert "7 scored + 1 late + 2 dead lettered: adds up" in text
     assert "1 of 2 alert incidents on simulated series are about nothing scheduled" in text
-    missed = text_of(summary(events=(), simulated=verdict(), n_written=12, is_complete=False))
+    missed = text_of(summary(events=(), simulated=verdict(), n_written=12, is_complete=False, n_not_played=4))
     assert "missed" in missed
     assert "0 of 1 scheduled incidents caught" in missed
     assert "DOES NOT ADD UP" in missed
-    assert "ended early" in missed
+    assert "ended early: 4 further incidents" in missed
 
 
 def test_summary_text_of_recorded_data() -> None:
