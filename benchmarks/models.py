@@ -13,18 +13,15 @@ What is not measured: decoding, slot look-up, thresholds (see the pipeline bench
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import math
-import os
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import describe_machine
 from benchmarks.model_cases import CASES, Case
 from benchmarks.model_timing import median, time_batches, time_compilation, time_one_by_one, time_river
 from models import registry
@@ -76,25 +73,6 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {**summary, "slower_than_river_one_by_one": slower}
 
 
-def describe_machine() -> dict[str, Any]:
-    """Machine, versions and commit."""
-    cpu = next((line.split(":")[1].strip() for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    packages = ("river", "numba", "numpy", "scipy")
-    return {
-        "cpu": cpu or platform.processor(),
-        "n_cpus": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "python": platform.python_version(),
-        **{package: importlib.metadata.version(package) for package in packages},
-        "commit": commit,
-    }
-
-
-def _read(path: str) -> str:
-    return Path(path).read_text() if Path(path).exists() else ""
-
-
 def make_table(results: list[dict[str, Any]], compilation: dict[str, dict[str, float]]) -> Table:
     """The results as a table: medians, nanoseconds per sample, score and learn."""
     table = Table(title="ns per sample, score + learn (median); x = times river's speed at the largest batch")
@@ -140,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not cases:
         parser.error(f"no such case; there are {', '.join(case.id for case in CASES)}")
     progress = Console(stderr=True)
-    machine = describe_machine()
+    machine = describe_machine(("river", "numba", "numpy", "scipy"))
     compilation = {} if chosen.no_compile else time_compilation(list(dict.fromkeys(case.model for case in cases)))
     results = []
     for case in cases:

@@ -15,6 +15,8 @@ from pipeline.errors import ConfigError
 __all__ = ["BENCHMARKS", "register", "run_benchmark"]
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
+    "pipeline": ("benchmarks.pipeline.run", "CPU a message of the worker beside its rivals, on one topic of an Apache Kafka."),
+    "compare": ("benchmarks.compare", "Two results of the same benchmark: which ratios became worse; fails when one did."),
     "models": ("benchmarks.models", "Nanoseconds a sample of every model beside river, compile times, bytes a series."),
     "quality": (
         "benchmarks.quality.point_scores",

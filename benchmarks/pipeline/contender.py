@@ -1,0 +1,215 @@
+"""Who takes part: how it is started, and what it cost from one message to another."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from confluent_kafka.admin import NewTopic
+
+from benchmarks.pipeline.topic import create_topics, delete_topics
+from pipeline.demo.brokers.ports import find_free_ports
+from pipeline.demo.probe import probe_worker
+from pipeline.demo.worker_process import WorkerProcess
+
+_RIVALS = Path(__file__).parents[1] / "rivals"
+_TICKS = os.sysconf("SC_CLK_TCK")
+_TIMEOUT_SECS = 400.0
+_OUTPUTS = ("anomalies", "checked", "verdicts", "incidents", "alerts", "dead_letters")
+
+
+class Point(NamedTuple):
+    """How far it was at a moment, and what it had cost by then."""
+
+    n_messages: int
+    cpu_secs: float
+    wall_secs: float
+
+
+class Cost(NamedTuple):
+    """Cost of a message in the steady state: between the first point past a fifth of the messages and the last.
+
+    Start-up is not in it.
+
+    Attributes
+    ----------
+    cpu_us, wall_us : float
+        Microseconds a message: CPU time of all threads of the process; time that passed.
+    n_messages : int
+        Messages between the two points.
+    startup_cpu_secs : float
+        CPU time of the process before that, less what those messages cost.
+    peak_mb : float
+        Highest resident memory, MB; 0 = unknown.
+    facts : dict
+        What else it told.
+    """
+
+    cpu_us: float
+    wall_us: float
+    n_messages: int
+    startup_cpu_secs: float
+    peak_mb: float
+    facts: dict[str, Any]
+
+
+def cost_of(points: list[Point], peak_mb: float, facts: dict[str, Any]) -> Cost:
+    """The cost between two of the points.
+
+    Examples
+    --------
+    >>> cost = cost_of([Point(0, 1.0, 0.0), Point(200, 1.2, 1.0), Point(1000, 2.0, 5.0)], 0.0, {})
+    >>> cost.cpu_us, cost.n_messages, round(cost.startup_cpu_secs, 6)
+    (1000.0, 800, 1.0)
+    """
+    last = points[-1]
+    first = next(point for point in points if 5 * point.n_messages >= last.n_messages)
+    n = last.n_messages - first.n_messages
+    if n <= 0:
+        raise RuntimeError(f"nothing between the first and the last point: {points}")
+    cpu_secs = (last.cpu_secs - first.cpu_secs) / n
+    startup_secs = first.cpu_secs - first.n_messages * cpu_secs
+    return Cost(cpu_secs * 1e6, (last.wall_secs - first.wall_secs) / n * 1e6, n, startup_secs, peak_mb, facts)
+
+
+@dataclass(frozen=True)
+class Contender(ABC):
+    """One who reads a topic from its beginning.
+
+    Attributes
+    ----------
+    name : str
+    sentence : str
+        What it does with a message.
+    share : float
+        Part of the messages it gets: what is slow need not read them all.
+    """
+
+    name: str
+    sentence: str
+    share: float
+
+    @abstractmethod
+    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+        """Read the first `n_messages` (about: partitions are read side by side)."""
+
+
+@dataclass(frozen=True)
+class Rival(Contender):
+    """A script of ``benchmarks/rivals``: reads, and prints a `Point` as JSON now and then, the last one at the end."""
+
+    script: str
+    arguments: tuple[str, ...] = ()
+    python: str = sys.executable
+
+    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+        """See `Contender.run`."""
+        command = [self.python, str(_RIVALS / self.script), bootstrap, topic, str(n_messages), *self.arguments]
+        return run_process(command)
+
+
+def run_process(command: list[str], cwd: Path | None = None) -> Cost:
+    """Run a rival that prints its points as JSON lines."""
+    points: list[Point] = []
+    facts: dict[str, Any] = {}
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=cwd) as process,
+    ):
+        assert process.stdout is not None
+        watchdog = threading.Timer(_TIMEOUT_SECS, process.kill)
+        watchdog.start()
+        for line in process.stdout:
+            if line.startswith("{"):
+                told = json.loads(line)
+                points.append(Point(told.pop("n"), told.pop("cpu_secs"), told.pop("wall_secs")))
+                facts |= told
+        status = process.wait()
+        watchdog.cancel()
+        if status != 0 or len(points) < 2:
+            errors.seek(0)
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {errors.read().decode()[-2_000:]}")
+    return cost_of(points, facts.pop("peak_mb", 0.0), facts)
+
+
+@dataclass(frozen=True)
+class Worker(Contender):
+    """``streamwarden worker`` as it is deployed, anomalies and alerts published; watched through ``/metrics`` and ``/proc``."""
+
+    detectors: tuple[dict[str, Any], ...]
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+        """See `Contender.run`; it reads all there is."""
+        prefix = f"bench-{time.time_ns():x}"
+        outputs = {
+            name: {
+                "name": f"{prefix}-{name}",
+                "partitions": 2,
+                "config": {"cleanup.policy": "compact"} if name == "incidents" else {},
+            }
+            for name in _OUTPUTS
+        }
+        create_topics(
+            bootstrap,
+            [NewTopic(one["name"], num_partitions=2, replication_factor=1, config=one["config"]) for one in outputs.values()],
+        )
+        (port,) = find_free_ports(1)
+        with tempfile.TemporaryDirectory(prefix="streamwarden-bench-") as folder:
+            config_path = Path(folder) / "topics.yaml"
+            config = {
+                "version": 1,
+                "broker": {"bootstrap": bootstrap},
+                "worker": {"group": prefix, "web_port": port, **dict(self.settings)},
+                "topics": [{"name": topic, "kind": "metrics", "format": "metric_json"}],
+                "series": {"max_per_partition": 2_000_000},
+                "outputs": outputs,
+                "detectors": list(self.detectors),
+            }
+            config_path.write_text(yaml.safe_dump(config))
+            worker = WorkerProcess(config_path, Path(folder) / "worker.log")
+            try:
+                points, state = self._watch(worker, port, n_messages)
+                peak_mb = _peak_mb(worker.pid)
+            finally:
+                worker.stop()
+        delete_topics(bootstrap, [one["name"] for one in outputs.values()])
+        facts = {"n_by_outcome": state.n_by_outcome, "lane_cpu_us": state.scoring_cpu_secs / max(state.n_records, 1) * 1e6}
+        return cost_of(points, peak_mb, facts)
+
+    def _watch(self, worker: WorkerProcess, port: int, n_messages: int) -> tuple[list[Point], Any]:
+        points: list[Point] = []
+        deadline_secs = time.monotonic() + _TIMEOUT_SECS
+        while True:
+            worker.require_running()
+            cpu_secs = _cpu_secs(worker.pid)
+            state = probe_worker("127.0.0.1", port)
+            if state is not None and state.n_records:
+                points.append(Point(state.n_records, (cpu_secs + _cpu_secs(worker.pid)) / 2, time.perf_counter()))
+                if state.n_records >= n_messages:
+                    return points, state
+            if time.monotonic() > deadline_secs:
+                raise RuntimeError(f"not done after {_TIMEOUT_SECS:.0f} s: {points[-1:]}\n{worker.last_log_lines()}")
+            time.sleep(0.1)
+
+
+def _cpu_secs(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _peak_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0

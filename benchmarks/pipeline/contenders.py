@@ -1,0 +1,33 @@
+"""Everybody who can take part, by name."""
+
+from __future__ import annotations
+
+from benchmarks.pipeline.contender import Contender, Rival, Worker
+
+__all__ = ["CONTENDERS", "DEFAULT"]
+
+_GAUSSIAN = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.9999}}
+
+CONTENDERS: dict[str, Contender] = {
+    contender.name: contender
+    for contender in (
+        Worker("worker", "the worker with GaussianScorer, the same model as river's below", 1.0, (_GAUSSIAN,)),
+        Worker("worker-default", "the worker with its default detector", 1.0, ({"name": "all"},)),
+        Worker("worker-lane", "the worker with no detector: fetch, decode, series, lateness", 1.0, ()),
+        Worker(
+            "worker-ordinary",
+            "the worker with GaussianScorer on aiokafka's own records",
+            1.0,
+            (_GAUSSIAN,),
+            (("reader", "ordinary"),),
+        ),
+        Rival("faust-river", "stock Faust, an agent a record, river's GaussianScorer", 0.03, "faust_river.py"),
+        Rival("confluent-bare", "confluent-kafka's consume, length of the value", 1.0, "confluent_loop.py", ("bare",)),
+        Rival("confluent-orjson", "the same and orjson", 1.0, "confluent_loop.py", ("orjson",)),
+        Rival("confluent-river", "the same, orjson and river's GaussianScorer", 0.3, "confluent_loop.py", ("river",)),
+    )
+}
+"""By name."""
+
+DEFAULT = ("worker", "worker-default", "worker-lane", "faust-river", "confluent-bare", "confluent-orjson", "confluent-river")
+"""Who takes part when nobody is named."""

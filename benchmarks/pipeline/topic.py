@@ -1,0 +1,56 @@
+"""A topic filled with a workload."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from benchmarks.pipeline.workload import Workload
+
+_BATCH_BYTES = 65_536
+
+
+def create_topics(bootstrap: str, topics: Iterable[NewTopic]) -> None:
+    """Create topics."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_topics(list(topics)).values():
+        made.result(30)
+
+
+def delete_topics(bootstrap: str, names: list[str]) -> None:
+    """Delete topics."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for gone in admin.delete_topics(names).values():
+        gone.result(30)
+
+
+def fill(bootstrap: str, topic: str, workload: Workload, n: int) -> float:
+    """Create a topic and write the first `n` messages into it, in record batches of up to 64 KiB; seconds taken."""
+    create_topics(bootstrap, [NewTopic(topic, num_partitions=workload.n_partitions, replication_factor=1)])
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "compression.type": workload.compression,
+            "linger.ms": 50,
+            "batch.size": _BATCH_BYTES,
+            "queue.buffering.max.messages": 500_000,
+            "enable.idempotence": True,
+        }
+    )
+    started_secs = time.perf_counter()
+    for i, (key, value, timestamp_ms) in enumerate(workload.messages(n)):
+        while True:
+            try:
+                producer.produce(topic, value=value, key=key, timestamp=timestamp_ms)
+                break
+            except BufferError:
+                producer.poll(0.05)
+        if i % 10_000 == 0:
+            producer.poll(0)
+    left = producer.flush(120)
+    if left:
+        raise RuntimeError(f"{left} messages could not be written to {topic}")
+    return time.perf_counter() - started_secs

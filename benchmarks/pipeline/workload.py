@@ -1,0 +1,81 @@
+"""Frozen workloads: a name stands for the same bytes for ever.  A workload that must change gets a new name."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+START_MS = 1_763_900_000_000
+_NAMES = ("cpu_util", "mem_util", "disk_io", "net_rx")
+_SPIKE_EVERY = 10_007
+_SPIKE_SDS = 15.0
+_WARM_SAMPLES = 100
+
+
+class Message(NamedTuple):
+    """One record of a source topic."""
+
+    key: bytes
+    value: bytes
+    timestamp_ms: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Native metric JSON, one sample a message, of about 150 bytes.
+
+    Every series is sent once a round, in an order that stays; values are normal about a level of the series; every 10,007th message
+    is 15 standard deviations off, once its series has had 100.
+
+    Attributes
+    ----------
+    name : str
+    n_series : int
+    compression : str
+        As librdkafka spells it.
+    n_partitions : int
+    seed : int
+    """
+
+    name: str
+    n_series: int
+    compression: str = "lz4"
+    n_partitions: int = 4
+    seed: int = 20_261_125
+
+    def messages(self, n: int) -> Iterator[Message]:
+        """The first `n` messages."""
+        rng = random.Random(self.seed)
+        series = []
+        for i in range(self.n_series):
+            name, host = _NAMES[i % len(_NAMES)], f"web-{i // len(_NAMES):06}"
+            labels = f'{{"host":"{host}","region":"eu-1","az":"a","service":"checkout","env":"prod"}}'
+            prefix = f'{{"name":"{name}","labels":{labels},"ts":'
+            series.append((f"{name}|{host}".encode(), prefix, rng.uniform(20, 80), rng.uniform(0.5, 5)))
+        rng.shuffle(series)
+        gauss = rng.gauss
+        for i in range(n):
+            key, prefix, level, sd = series[i % self.n_series]
+            value = gauss(level, sd)
+            if i % _SPIKE_EVERY == 0 and i >= _WARM_SAMPLES * self.n_series:
+                value += _SPIKE_SDS * sd
+            timestamp_ms = START_MS + i
+            yield Message(key, f'{prefix}{timestamp_ms},"value":{value:.6f}}}'.encode(), timestamp_ms)
+
+
+WORKLOADS = {
+    workload.name: workload
+    for workload in (
+        Workload("native-2k", 2_000),
+        Workload("native-1", 1),
+        Workload("native-100k", 100_000),
+        Workload("native-1m", 1_000_000),
+        Workload("native-2k-none", 2_000, "none"),
+        Workload("native-2k-gzip", 2_000, "gzip"),
+        Workload("native-2k-snappy", 2_000, "snappy"),
+        Workload("native-2k-zstd", 2_000, "zstd"),
+    )
+}
+"""By name."""
