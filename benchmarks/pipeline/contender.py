@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from confluent_kafka.admin import NewTopic
 
-from benchmarks.pipeline.topic import create_topics, delete_topics
+from benchmarks.pipeline.topic import count_partitions, delete_topics
+from pipeline.config.schema import OutputTopics
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import probe_worker
 from pipeline.demo.worker_process import WorkerProcess
@@ -25,7 +25,6 @@ from pipeline.demo.worker_process import WorkerProcess
 _RIVALS = Path(__file__).parents[1] / "rivals"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _TIMEOUT_SECS = 400.0
-_OUTPUTS = ("anomalies", "checked", "verdicts", "incidents", "alerts", "dead_letters")
 
 
 class Point(NamedTuple):
@@ -152,18 +151,10 @@ class Worker(Contender):
     def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
         """See `Contender.run`; it reads all there is."""
         prefix = f"bench-{time.time_ns():x}"
-        outputs = {
-            name: {
-                "name": f"{prefix}-{name}",
-                "partitions": 2,
-                "config": {"cleanup.policy": "compact"} if name == "incidents" else {},
-            }
-            for name in _OUTPUTS
-        }
-        create_topics(
-            bootstrap,
-            [NewTopic(one["name"], num_partitions=2, replication_factor=1, config=one["config"]) for one in outputs.values()],
-        )
+        # The defaults of the product, under names of this run.
+        outputs = OutputTopics().model_dump()
+        for output in outputs.values():
+            output["name"] = f"{prefix}-{output['name']}"
         (port,) = find_free_ports(1)
         with tempfile.TemporaryDirectory(prefix="streamwarden-bench-") as folder:
             config_path = Path(folder) / "topics.yaml"
@@ -171,12 +162,24 @@ class Worker(Contender):
                 "version": 1,
                 "broker": {"bootstrap": bootstrap},
                 "worker": {"group": prefix, "web_port": port, **dict(self.settings)},
-                "topics": [{"name": topic, "kind": "metrics", "format": "metric_json"}],
+                "topics": [
+                    {"name": topic, "kind": "metrics", "format": "metric_json", "partitions": count_partitions(bootstrap, topic)}
+                ],
                 "series": {"max_per_partition": 2_000_000},
                 "outputs": outputs,
                 "detectors": list(self.detectors),
             }
             config_path.write_text(yaml.safe_dump(config))
+            command = [
+                sys.executable,
+                "-c",
+                "from pipeline.cli import main; main()",
+                "topics",
+                "apply",
+                "--config",
+                str(config_path),
+            ]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             worker = WorkerProcess(config_path, Path(folder) / "worker.log")
             try:
                 points, state = self._watch(worker, port, n_messages)

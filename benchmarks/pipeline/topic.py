@@ -27,6 +27,12 @@ def delete_topics(bootstrap: str, names: list[str]) -> None:
         gone.result(30)
 
 
+def count_partitions(bootstrap: str, topic: str) -> int:
+    """Partitions of a topic."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    return len(admin.list_topics(topic, 30).topics[topic].partitions)
+
+
 def fill(bootstrap: str, topic: str, workload: Workload, n: int) -> float:
     """Create a topic and write the first `n` messages into it, in record batches of up to 64 KiB; seconds taken."""
     create_topics(bootstrap, [NewTopic(topic, num_partitions=workload.n_partitions, replication_factor=1)])
