@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.base import FloatColumn, IntColumn, Scores
-from models.state_array import Row, StateArray
+from models.state_array import StateArray
 from pipeline.clock import NS_PER_SEC
 from pipeline.config.schema import EpisodeSettings
 from pipeline.engine import episode_kernel as kernel
 from pipeline.engine.anomaly import AnomalyPhase
-from pipeline.engine.state_rows import check_rows
+from pipeline.engine.state_rows import StateRows
 
 __all__ = ["EPISODE_ROW", "PHASES", "EpisodeEvents", "Episodes"]
 
@@ -64,7 +64,7 @@ class EpisodeEvents(NamedTuple):
     n_wrong_side: int
 
 
-class Episodes:
+class Episodes(StateRows):
     """Episodes of many series under one detector, one row a slot.
 
     Parameters
@@ -95,43 +95,12 @@ class Episodes:
             ],
             dtype=np.int64,
         )
-        self._rows: StateArray = np.zeros(0, EPISODE_ROW)
-        self._n_slots = 0
-
-    def reserve(self, n_slots: int) -> None:
-        """Make rows ``0 .. n_slots-1`` usable; capacity doubles."""
-        if n_slots > self._rows.size:
-            grown = np.zeros(max(n_slots, 2 * self._rows.size), EPISODE_ROW)
-            grown[: self._rows.size] = self._rows
-            self._rows = grown
-        self._n_slots = max(n_slots, self._n_slots)
-
-    def reset(self, slots: IntColumn) -> None:
-        """Forget the episodes of `slots`."""
-        self._rows[slots] = np.zeros(1, EPISODE_ROW)
-
-    def get(self, slot: int) -> Row:
-        """A copy of one row."""
-        return self._rows[slot].copy()
+        super().__init__(EPISODE_ROW, "EPISODE_ROW")
 
     @property
     def n_open(self) -> int:
         """Episodes open now."""
-        return int(np.count_nonzero(self._rows["is_open"][: self._n_slots]))
-
-    def snapshot(self, slots: IntColumn) -> StateArray:
-        """The rows of `slots`: (N,) EPISODE_ROW, a copy."""
-        return self._rows[slots]
-
-    def restore(self, slots: IntColumn, rows: StateArray) -> None:
-        """Put rows of a snapshot into `slots`, which are reserved.
-
-        Raises
-        ------
-        StateError
-            They are not such rows (``EPISODE_ROW``); nothing is changed.
-        """
-        self._rows[slots] = check_rows(rows, EPISODE_ROW, slots.size, code="EPISODE_ROW")
+        return int(np.count_nonzero(self._rows["is_open"]))
 
     def follow(
         self,

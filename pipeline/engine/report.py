@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.state_array import Row
 from pipeline.config.schema import DetectorSettings
@@ -40,6 +41,38 @@ class Place:
     event_time_ns: int
 
 
+class _Event(NamedTuple):
+    """One event of a detector's episodes, in plain numbers."""
+
+    sample: int
+    phase: AnomalyPhase
+    place: Place
+    facts: Row
+    score: float
+    tail: float
+    peak_tail: float
+    n_anomalous: int
+    duration_ns: int
+
+
+def _read_event(findings: Findings, ordinal: int) -> _Event:
+    events, samples = findings.events, findings.samples
+    i = int(events.sample[ordinal])
+    facts = events.facts[ordinal]
+    place = Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
+    return _Event(
+        i,
+        PHASES[int(events.phase[ordinal])],
+        place,
+        facts,
+        float(findings.scores.score[i]),
+        float(findings.judgement.tail[i]),
+        float(facts["peak_tail"]),
+        int(facts["n_anomalous"]),
+        max(place.event_time_ns - int(facts["started_ns"]), 0),
+    )
+
+
 class Reporter:
     """Builds the anomalies of one partition.
 
@@ -62,37 +95,23 @@ class Reporter:
 
     def report_point(self, detector: Detector, findings: Findings, ordinal: int, series: LabelSet, context: Context) -> Anomaly:
         """The anomaly of the `ordinal`-th event of `findings`."""
-        events = findings.events
-        i = int(events.sample[ordinal])
-        phase = PHASES[int(events.phase[ordinal])]
-        facts = events.facts[ordinal]
-        samples, scores = findings.samples, findings.scores
-        place = Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
-        value, expected, scale = float(samples.value[i]), float(scores.expected[i]), float(scores.scale[i])
+        told = _read_event(findings, ordinal)
+        scores, i = findings.scores, told.sample
+        value, expected, scale = float(findings.samples.value[i]), float(scores.expected[i]), float(scores.scale[i])
         band = measure_band(expected, scale, detector.threshold.band_tail)
-        score, tail, peak = float(scores.score[i]), float(findings.judgement.tail[i]), float(facts["peak_tail"])
-        n_anomalous, started_ns = int(facts["n_anomalous"]), int(facts["started_ns"])
-        duration_ns = max(place.event_time_ns - started_ns, 0)
         is_scaled = math.isfinite(expected) and scale > 0.0
-        bare = (("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", score),)
-        return self._build(
-            "point",
-            phase,
-            place,
-            detector.settings,
+        bare = (("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", told.score),)
+        return self._build_scored(
+            told,
+            detector,
             series,
-            model=detector.estimator.name,
-            episode_id=self._episode_id(facts, detector.settings, series),
-            started_ns=started_ns,
             value=value,
             band=band,
-            score=score,
-            tail_probability=tail,
-            peak_tail_probability=peak,
-            n_anomalous=n_anomalous,
             contributors=findings.contributors[ordinal] or bare,
             context=context,
-            explanation=explain_point(phase, series, value, band, score, tail, peak, n_anomalous, duration_ns),
+            explanation=explain_point(
+                told.phase, series, value, band, told.score, told.tail, told.peak_tail, told.n_anomalous, told.duration_ns
+            ),
         )
 
     def report_vector(
@@ -113,33 +132,18 @@ class Reporter:
         values, contributions : mapping of str to float
             By feature: the vector, NaN = missing; what each adds to the score.
         """
-        events = findings.events
-        i = int(events.sample[ordinal])
-        phase = PHASES[int(events.phase[ordinal])]
-        facts = events.facts[ordinal]
-        samples = findings.samples
-        place = Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
-        score, tail, peak = float(findings.scores.score[i]), float(findings.judgement.tail[i]), float(facts["peak_tail"])
-        n_anomalous, started_ns = int(facts["n_anomalous"]), int(facts["started_ns"])
+        told = _read_event(findings, ordinal)
         # Python's sort is stable: features that add the same stay in the order of the configuration.
         blamed = tuple(sorted(contributions.items(), key=lambda one: -one[1]))
-        duration_ns = max(place.event_time_ns - started_ns, 0)
-        return self._build(
-            "point",
-            phase,
-            place,
-            detector.settings,
+        return self._build_scored(
+            told,
+            detector,
             series,
-            model=detector.estimator.name,
-            episode_id=self._episode_id(facts, detector.settings, series),
-            started_ns=started_ns,
-            score=score,
-            tail_probability=tail,
-            peak_tail_probability=peak,
-            n_anomalous=n_anomalous,
             contributors=blamed,
             context=Context(),
-            explanation=explain_vector(phase, series, values, blamed, score, tail, peak, n_anomalous, duration_ns),
+            explanation=explain_vector(
+                told.phase, series, values, blamed, told.score, told.tail, told.peak_tail, told.n_anomalous, told.duration_ns
+            ),
         )
 
     def report_point_evicted(
@@ -192,6 +196,38 @@ class Reporter:
             contributors=tuple(contributors),
             explanation=explanation,
             example=example,
+        )
+
+    def _build_scored(
+        self,
+        told: _Event,
+        detector: Detector,
+        series: LabelSet,
+        *,
+        contributors: tuple[tuple[str, float], ...],
+        context: Context,
+        explanation: str,
+        value: float = math.nan,
+        band: Band = _NO_BAND,
+    ) -> Anomaly:
+        return self._build(
+            "point",
+            told.phase,
+            told.place,
+            detector.settings,
+            series,
+            model=detector.estimator.name,
+            episode_id=self._episode_id(told.facts, detector.settings, series),
+            started_ns=int(told.facts["started_ns"]),
+            value=value,
+            band=band,
+            score=told.score,
+            tail_probability=told.tail,
+            peak_tail_probability=told.peak_tail,
+            n_anomalous=told.n_anomalous,
+            contributors=contributors,
+            context=context,
+            explanation=explanation,
         )
 
     def _episode_id(self, facts: Row, settings: DetectorSettings, series: LabelSet) -> str:

@@ -26,10 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.base import BoolColumn, Estimator, FloatColumn, IntColumn, Scores
-from models.state_array import Row, StateArray
 from pipeline.config.schema import FixedThreshold, TailThreshold
 from pipeline.engine import threshold_kernel as kernel
-from pipeline.engine.state_rows import check_rows
+from pipeline.engine.state_rows import StateRows
 
 __all__ = ["TAIL_ROW", "Judgement", "Threshold"]
 
@@ -63,7 +62,7 @@ class Judgement(NamedTuple):
     verdict: npt.NDArray[np.int8]
 
 
-class Threshold:
+class Threshold(StateRows):
     """The threshold of one detector over many series, one row a slot.
 
     Parameters
@@ -99,8 +98,7 @@ class Threshold:
             self._cut_kind, self._cut, self._min_samples = kernel.TAIL, settings.probability, settings.min_samples
         else:
             self._cut_kind, self._cut, self._min_samples = kernel.FIXED, settings.score, TailThreshold().min_samples
-        self._rows: StateArray = np.zeros(0, TAIL_ROW)
-        self._n_slots = 0
+        super().__init__(TAIL_ROW, "TAIL_ROW")
 
     @property
     def band_tail(self) -> float:
@@ -110,36 +108,6 @@ class Threshold:
         if self._scale_kind == kernel.RAW:
             return float("nan")
         return min(max(1.0 - self._cut, kernel.SMALLEST_TAIL), 1.0)
-
-    def reserve(self, n_slots: int) -> None:
-        """Make rows ``0 .. n_slots-1`` usable; capacity doubles."""
-        if n_slots > self._rows.size:
-            grown = np.zeros(max(n_slots, 2 * self._rows.size), TAIL_ROW)
-            grown[: self._rows.size] = self._rows
-            self._rows = grown
-        self._n_slots = max(n_slots, self._n_slots)
-
-    def reset(self, slots: IntColumn) -> None:
-        """Forget what was learned of `slots`."""
-        self._rows[slots] = np.zeros(1, TAIL_ROW)
-
-    def get(self, slot: int) -> Row:
-        """A copy of one row."""
-        return self._rows[slot].copy()
-
-    def snapshot(self, slots: IntColumn) -> StateArray:
-        """The rows of `slots`: (N,) TAIL_ROW, a copy."""
-        return self._rows[slots]
-
-    def restore(self, slots: IntColumn, rows: StateArray) -> None:
-        """Put rows of a snapshot into `slots`, which are reserved.
-
-        Raises
-        ------
-        StateError
-            They are not such rows (``TAIL_ROW``); nothing is changed.
-        """
-        self._rows[slots] = check_rows(rows, TAIL_ROW, slots.size, code="TAIL_ROW")
 
     def judge(self, slots: IntColumn, value: FloatColumn, scores: Scores, ready: BoolColumn) -> Judgement:
         """Judge every sample by the state before it, then learn its score, in order.  Mutates the rows.
