@@ -35,6 +35,7 @@ FIGURE_PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "quantile_filter": {"detector": _GAUSSIAN, "q": 0.99},
     "quantile_scorer": {"window_size": WEEK, "grace_period": DAY},
+    "random_cut_forest": {"shingle_size": 4, "n_trees": 30, "tree_size": 128},
     "river_model": {"path": "river.anomaly.StandardAbsoluteDeviation", "grace_period": DAY},
     "snarimax": {"p": 3, "d": 0, "q": 1, "m": DAY, "sp": 2},
     "standard_absolute_deviation": {"sub_stat": "median", "grace_period": DAY},

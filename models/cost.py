@@ -19,14 +19,15 @@ _COST_BY_NAME = {
     "holt_winters": 0.15,
     "kswin": 2.0,
     "linear_regression": 0.5,
-    "local_outlier_factor": 150.0,
-    "loda": 50.0,
-    "one_class_svm": 0.4,
+    "local_outlier_factor": 25.0,
+    "loda": 20.0,
+    "one_class_svm": 0.1,
     "page_hinkley": 0.05,
     "quantile_scorer": 0.5,
+    "random_cut_forest": 150.0,
     "river_model": 150.0,
-    "snarimax": 6.0,
-    "standard_absolute_deviation": 0.15,
+    "snarimax": 3.0,
+    "standard_absolute_deviation": 0.1,
 }
 # Of a filter or predictive detection itself, without the model inside.
 _COST_AROUND = 0.25

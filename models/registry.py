@@ -37,6 +37,7 @@ _CLASS_PATH_BY_NAME: dict[str, str] = {
     "quantile_scorer": "models.quantile.model:QuantileScorer",
     "river_model": "models.river_model.model:RiverModel",
     "half_space_trees": "models.hst.model:HalfSpaceTrees",
+    "random_cut_forest": "models.rcf.model:RandomCutForest",
 }
 
 

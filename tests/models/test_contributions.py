@@ -15,6 +15,7 @@ CASES: dict[str, dict[str, Any]] = {
     "half_space_trees": {"n_features": 4, "window_size": 100, "n_trees": 50},
     "loda": {"n_features": 4, "n_random_cuts": 200},
     "local_outlier_factor": {"n_features": 4, "window_size": 100},
+    "random_cut_forest": {"n_features": 4, "tree_size": 64, "n_trees": 30},
 }
 
 

@@ -30,6 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "adwin": {"clock": 4, "delta": 0.5},
     "ew_scorer": {"grace_period": 5},
     "quantile_scorer": {"grace_period": 5},
+    "random_cut_forest": {"n_trees": 2, "tree_size": 8, "grace_period": 5},
     "snarimax": {"p": 2, "d": 1, "q": 1},
     "holt_winters": {"beta": 0.1, "gamma": 0.3, "seasonality": 5},
 }

@@ -1,0 +1,1 @@
+"""Robust random cut forest."""
