@@ -43,11 +43,14 @@ class WorkerApp(faust.App):
         Knows what may be committed.
     telemetry : Telemetry
         Told of what the broker refuses.
+    fail : callable
+        Told of what ends the process.
     """
 
     settings_of_worker: Config
     offsets: Assignment
     telemetry: Telemetry
+    fail: Callable[[BaseException], None]
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
@@ -88,6 +91,7 @@ def build_app(
     telemetry: Telemetry,
     *,
     every_second: Callable[[], Awaitable[None]],
+    fail: Callable[[BaseException], None],
 ) -> WorkerApp:
     """The application, ready to be started inside a running event loop.
 
@@ -101,6 +105,8 @@ def build_app(
         Gets events.
     every_second : async callable
         Called by a Faust timer.
+    fail : callable
+        Told of what ends the process.
     """
     hear_libraries(telemetry, ("faust", "mode", "aiokafka"), _ORDINARY)
     app = WorkerApp(
@@ -121,6 +127,7 @@ def build_app(
         consumer_auto_offset_reset=config.worker.start_at,
     )
     app.settings_of_worker = config
+    app.fail = fail
     app.offsets = assignment
     app.telemetry = telemetry
 

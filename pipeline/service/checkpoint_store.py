@@ -177,7 +177,8 @@ class CheckpointStore:
         self._source = f"{quote(group, safe='')}/{topic}/{partition}"
         self._home = partition_of(self._source.encode(), checkpoints.n_partitions)
         self._config_hash = config_hash
-        self._tenure = ""
+        self._tenure = "0"
+        self._keys: set[bytes] = set()
         self._last: Manifest | None = None
         self._former_keys: set[bytes] = set()
         self.n_bytes_written = 0
@@ -209,8 +210,7 @@ class CheckpointStore:
                 if other != self._home:
                     found = found or await self._read(other)
         highest = 0 if found is None else _number(found.manifest.tenure)
-        self._tenure = f"{highest + 1:08d}-{secrets.token_hex(4)}"
-        self._last = None
+        self._begin_tenure(max(highest, _number(self._tenure)))
         return found
 
     async def save(self, offset: int, blocks: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
@@ -230,28 +230,44 @@ class CheckpointStore:
         BrokerError
             The broker refuses for good.
         """
+        try:
+            await self._save(offset, blocks, set(gone))
+        except BaseException:
+            # What stands on the topic now is not known: whatever it is, the next checkpoint must not be written over it.
+            self._begin_tenure(_number(self._tenure))
+            raise
+        self.n_bytes_written += sum(len(raw) for raw in blocks.values())
+        reach("checkpoint_written")
+        former, self._former_keys = self._former_keys, set()
+        if former:
+            await self._topic.publish([self._message(key, None) for key in sorted(former)])
+
+    def _begin_tenure(self, highest: int) -> None:
+        self._tenure = f"{highest + 1:08d}-{secrets.token_hex(4)}"
+        self._last = None
+        self._former_keys |= self._keys
+        self._keys = set()
+
+    async def _save(self, offset: int, blocks: Mapping[str, bytes], gone: set[str]) -> None:
         reach("checkpoint_begun")
         last = {} if self._last is None else self._last.blocks
-        now = {name: block for name, block in last.items() if name not in set(gone)}
+        now = {name: block for name, block in last.items() if name not in gone}
         messages: list[Message] = []
         for name, raw in blocks.items():
             parts = [raw[start : start + _PART_BYTES] for start in range(0, len(raw), _PART_BYTES)] or [b""]
             place = _PLACES[name in last and last[name].place == _PLACES[0]]
             now[name] = _Block(place, len(parts), len(raw), zlib.crc32(raw))
             messages += [self._message(self._block_key(name, place, i), part) for i, part in enumerate(parts)]
+        self._keys.update(message.key for message in messages if message.key is not None)
         half = len(messages) // 2
         await self._topic.publish(messages[:half])
         reach("checkpoint_half")
         await self._topic.publish(messages[half:])
         sequence = 1 if self._last is None else self._last.sequence + 1
         manifest = Manifest(self._tenure, sequence, offset, self._config_hash, now)
+        self._keys.add(self._key("manifest"))
         await self._topic.publish([self._message(self._key("manifest"), manifest.to_json())])
         self._last = manifest
-        self.n_bytes_written += sum(len(raw) for raw in blocks.values())
-        reach("checkpoint_written")
-        if self._former_keys:
-            await self._topic.publish([self._message(key, None) for key in sorted(self._former_keys)])
-            self._former_keys.clear()
 
     async def _read(self, home: int) -> StoredCheckpoint | None:
         raw_by_key: dict[bytes, bytes] = {}
@@ -270,7 +286,7 @@ class CheckpointStore:
             return None
         newest = max(manifests, key=lambda manifest: (_number(manifest.tenure), manifest.offset, manifest.sequence))
         if home == self._home:
-            self._former_keys = set(raw_by_key)
+            self._former_keys |= set(raw_by_key)
         return StoredCheckpoint(
             newest, {name: self._join(newest.tenure, name, block, raw_by_key) for name, block in newest.blocks.items()}
         )

@@ -31,6 +31,8 @@ __all__ = ["OUTBOX_HEADER", "IncidentFlow"]
 OUTBOX_HEADER = "sw-outbox"
 """Header of a message on the topic of incidents: one alert event that is to be published still."""
 
+_MAX_OUTBOX = 8
+
 _NO_EVENTS: tuple[AlertEvent, ...] = ()
 
 
@@ -150,6 +152,9 @@ class IncidentFlow:
             if state is not before:
                 self._states[group] = state
                 changed.setdefault(group, []).extend(events)
+                if len(changed[group]) >= _MAX_OUTBOX:
+                    # An outbox travels in the headers of one message.
+                    await self._write({group: changed.pop(group)})
         await self._write(changed)
 
     async def tick(self) -> None:

@@ -24,7 +24,13 @@ from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -33,6 +39,7 @@ from mode.threads import WorkerThread
 from pipeline.codecs.fetched import Stop
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
+from pipeline.errors import BrokerError
 from pipeline.failpoint import reach
 from pipeline.service.assignor import EvenAssignor
 from pipeline.service.fast_reader import FastReader, find_obstacle, keep_fetched_bytes
@@ -68,6 +75,7 @@ class WorkerContext(Protocol):
     settings_of_worker: Config
     offsets: OffsetSource
     telemetry: Telemetry
+    fail: Callable[[BaseException], None]
 
 
 class OffsetSource(Protocol):
@@ -370,6 +378,15 @@ class BatchConsumer(driver.Consumer):
             taken = await self._thread.take(timeout)
         except ConsumerStoppedError:
             raise
+        except (TopicAuthorizationFailedError, GroupAuthorizationFailedError) as error:
+            denied = BrokerError(
+                f"{error}; expected to be allowed to read the source topics and to be in the group; grant it to the worker's user",
+                code="BROKER_DENIED",
+            )
+            denied.__cause__ = error
+            _context(self.app).fail(denied)
+            await self.sleep(_REFUSAL_PAUSE_SECS)
+            return
         except KafkaError as error:
             self._telemetry.emit("broker_unavailable", code=type(error).__name__, error=error)
             await self.sleep(_REFUSAL_PAUSE_SECS)

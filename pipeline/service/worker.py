@@ -166,7 +166,9 @@ class Worker:
         return await done
 
     async def _consume(self) -> None:
-        app = self._app = build_app(self._config, self._assignment, self._telemetry, every_second=self._each_second)
+        app = self._app = build_app(
+            self._config, self._assignment, self._telemetry, every_second=self._each_second, fail=self._fail
+        )
         starting = asyncio.create_task(app.start())
         await self._until_stopped(starting, cancel=False)
         crashed = asyncio.create_task(app.wait_until_stopped())

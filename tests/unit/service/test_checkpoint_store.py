@@ -124,6 +124,46 @@ def test_a_former_owner_writes_where_nobody_looks() -> None:
     asyncio.run(run())
 
 
+def test_a_manifest_whose_acknowledgement_got_lost_is_not_written_over() -> None:
+    async def run() -> None:
+        log = Log()
+        store = make_store(log)
+        await store.load()
+        await store.save(1, {"p": b"one"})
+        lost: list[Message] = []
+
+        async def publish(messages: Sequence[Message]) -> None:
+            await log.publish(messages)
+            if any(message.key is not None and message.key.endswith(b"/manifest") for message in messages):
+                lost.extend(messages)
+                raise CrashError
+
+        store._topic = CheckpointTopic("checkpoints", 3, publish, log.read)
+        with pytest.raises(CrashError):
+            await store.save(2, {"p": b"two"})
+        assert lost
+        assert store.needs_all
+        # Half of the next one.
+        store._topic = log.topic()
+        log.n_until_crash = 1
+        with pytest.raises(CrashError):
+            await store.save(3, {"p": b"three"})
+        log.n_until_crash = None
+        log.compact()
+        loaded = await make_store(log).load()
+        assert loaded is not None
+        assert (loaded.manifest.offset, loaded.blocks) == (2, {"p": b"two"})
+        await store.save(4, {"p": b"four"})
+        log.compact()
+        loaded = await make_store(log).load()
+        assert loaded is not None
+        assert (loaded.manifest.offset, loaded.blocks) == (4, {"p": b"four"})
+        values = [message.value for records in log.records.values() for message in records if message.value is not None]
+        assert len(values) == 2, "what is no longer needed is taken away"
+
+    asyncio.run(run())
+
+
 def test_large_blocks_are_cut_and_groups_are_apart() -> None:
     async def run() -> None:
         log = Log()
