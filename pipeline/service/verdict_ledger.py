@@ -18,6 +18,9 @@ from pipeline.telemetry.events import Telemetry
 
 __all__ = ["PartitionLedger"]
 
+MAX_KNOWN = 50_000
+"""Verdicts remembered a partition, the newest."""
+
 MARGIN_MS = 600_000
 """How far the clocks of two workers, and so the broker timestamps of anomaly and verdict, may be apart."""
 
@@ -50,7 +53,9 @@ class PartitionLedger:
         self._known: dict[str, Verdict] = {}
 
     async def restore(self, reader: PartitionReader, next_offset: int) -> int:
-        """Read the verdicts that may have been given about anomalies from an offset on; how many there are.
+        """Read the verdicts about anomalies from an offset on, and shortly before; how many there are.
+
+        Those before are wanted for anomalies that come to stand on the topic a second time.
 
         Parameters
         ----------
@@ -66,9 +71,7 @@ class PartitionLedger:
         """
         self._known.clear()
         outputs = self._config.outputs
-        first, end = await reader.bounds(outputs.anomalies.name, self._partition)
-        if next_offset >= end:
-            return 0
+        first, _ = await reader.bounds(outputs.anomalies.name, self._partition)
         since_ms = await reader.timestamp_before(outputs.anomalies.name, self._partition, next_offset, first)
         first, end = await reader.bounds(outputs.verdicts.name, self._partition)
         start: int | None = first
@@ -82,17 +85,16 @@ class PartitionLedger:
         return len(self._known)
 
     def recall(self, anomaly: Anomaly) -> Verdict | None:
-        """The verdict given before a crash; each is good for once."""
-        return self._known.pop(anomaly.id, None)
+        """The verdict given before, by this worker or the one before it.
+
+        It may be asked for more than once: after a crash a source partition is read again from its checkpoint on, and an anomaly that
+        stood on the topic already comes to stand there a second time.
+        """
+        return self._known.get(anomaly.id)
 
     def forget(self) -> None:
         """What was restored is behind us."""
         self._known.clear()
-
-    @property
-    def n_restored(self) -> int:
-        """Verdicts restored and not recalled yet."""
-        return len(self._known)
 
     async def keep(self, anomalies: Sequence[Anomaly], verdicts: Sequence[Verdict], latency_secs: float) -> Sequence[Verdict]:
         """Write verdicts and wait until the broker has them; each now names its entry.
@@ -111,6 +113,8 @@ class PartitionLedger:
             messages += [Message(topic, key, entry.to_json(), partition=self._partition) for entry in entries]
             kept.append(replace(verdict, ledger_id=entries[0].id))
         await self._publisher.publish(messages)
+        for anomaly, verdict in zip(anomalies, kept, strict=True):
+            self._remember(anomaly.id, verdict)
         reach("verdicts_kept")
         return kept
 
@@ -129,4 +133,10 @@ class PartitionLedger:
             return
         if isinstance(record, LedgerEntry) and record.member_of is None:
             # The first that was written is the one that was, or would have been, passed on.
-            self._known.setdefault(record.anomaly_id, record.verdict)
+            self._remember(record.anomaly_id, record.verdict)
+
+    def _remember(self, anomaly_id: str, verdict: Verdict) -> None:
+        self._known.setdefault(anomaly_id, verdict)
+        if len(self._known) > MAX_KNOWN:
+            # The oldest: dicts keep the order in which keys came.
+            del self._known[next(iter(self._known))]
