@@ -170,6 +170,53 @@ def get_sorted_quantile(ordered: FloatColumn, counts: IntColumn, slot: int, q: f
 
 
 @kernel
+def to_score(y: float, low: float, center: float, high: float) -> float:
+    """Distance of `y` from the median in halves of the span."""
+    return min(abs(y - center) / ((high - low) / 2.0 + 1e-10), MAX_FLOAT)
+
+
+@kernel
+def score_estimate(
+    lower: FloatColumn, middle: FloatColumn, upper: FloatColumn, counts: IntColumn, q: float, grace_period: int, y: float
+) -> float:
+    """Score of one value in slot 0 by the P² estimates; 0.0 in the grace period and for a value that is not finite."""
+    if not math.isfinite(y) or counts[0, 0] < max(grace_period, 1):
+        return 0.0
+    low, high = get_quantile(lower, 0, 0, 1.0 - q), get_quantile(upper, 0, 0, q)
+    return to_score(y, low, get_quantile(middle, 0, 0, 0.5), high)
+
+
+@kernel
+def learn_estimate(lower: FloatColumn, middle: FloatColumn, upper: FloatColumn, counts: IntColumn, q: float, y: float) -> bool:
+    """Learn one value in slot 0; one that is not finite, or so great that interpolating could overflow, is left out."""
+    if not abs(y) < 1e150:
+        return False
+    counts[0, 0] += 1
+    update_quantile(lower, 0, 0, 1.0 - q, y)
+    update_quantile(middle, 0, 0, 0.5, y)
+    update_quantile(upper, 0, 0, q, y)
+    return True
+
+
+@kernel
+def score_windowed(ordered: FloatColumn, counts: IntColumn, q: float, grace_period: int, y: float) -> float:
+    """`score_estimate` by the window."""
+    if not math.isfinite(y) or counts[0, 0] < max(grace_period, 1):
+        return 0.0
+    low, high = get_sorted_quantile(ordered, counts, 0, 1.0 - q), get_sorted_quantile(ordered, counts, 0, q)
+    return to_score(y, low, get_sorted_quantile(ordered, counts, 0, 0.5), high)
+
+
+@kernel
+def learn_windowed(recent: FloatColumn, ordered: FloatColumn, counts: IntColumn, y: float) -> bool:
+    """`learn_estimate` in the window."""
+    if not abs(y) < 1e150:
+        return False
+    push_sorted(recent, ordered, counts, 0, y)
+    return True
+
+
+@kernel
 def score_learn_many(
     lower: FloatColumn,
     middle: FloatColumn,
@@ -179,8 +226,6 @@ def score_learn_many(
     counts: IntColumn,
     q: float,
     grace_period: int,
-    is_scoring: bool,
-    is_learning: bool,
     slots: IntColumn,
     values: FloatColumn,
     scores: FloatColumn,
@@ -207,7 +252,7 @@ def score_learn_many(
         y = values[i]
         scores[i], expected[i], scale[i] = 0.0, math.nan, math.nan
         ready[i] = math.isfinite(y) and counts[slot, 0] >= max(grace_period, 1)
-        if is_scoring and ready[i]:
+        if ready[i]:
             if has_window:
                 low = get_sorted_quantile(ordered, counts, slot, 1.0 - q)
                 center = get_sorted_quantile(ordered, counts, slot, 0.5)
@@ -220,7 +265,7 @@ def score_learn_many(
             scale[i] = (high - low) / 2.0
             scores[i] = min(abs(y - center) / (scale[i] + 1e-10), MAX_FLOAT)
         # Interpolating between values further out could overflow.
-        if is_learning and abs(y) < 1e150:
+        if abs(y) < 1e150:
             if has_window:
                 push_sorted(recent, ordered, counts, slot, y)
             else:

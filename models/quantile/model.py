@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
-from models.columnar import Batch, UnivariateEstimator
+from models.base import BoolColumn, ScoreKind, Scores
+from models.bound import BoundEstimator, Call
+from models.columnar import Batch
 from models.parameters import Parameter
 from models.quantile import kernel
 from models.quantile.state import P2_WIDTH, make_p2_row
@@ -17,7 +18,7 @@ from models.state_array import StateArray
 __all__ = ["QuantileScorer"]
 
 
-class QuantileScorer(UnivariateEstimator):
+class QuantileScorer(BoundEstimator):
     """Distance of a value from the running median, in halves of the span between two running quantiles.
 
     Good on skewed or heavy-tailed series, which mean and deviation misjudge; with a window it follows a drift.
@@ -76,6 +77,7 @@ class QuantileScorer(UnivariateEstimator):
         self._q: float = self._parameters["q"]
         self._size: int = self._parameters["window_size"] or 0
         self._grace_period: int = self._parameters["grace_period"]
+        self.reserve(1)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         counts = np.zeros((1, 2), np.int64)
@@ -88,8 +90,9 @@ class QuantileScorer(UnivariateEstimator):
         self._estimates = tuple(self._state.get(key, none) for key in ("lower", "middle", "upper"))
         self._windows = tuple(self._state.get(key, empty) for key in ("recent", "ordered"))
         self._counts = self._state["counts"]
+        super()._bind()
 
-    def _run(self, slots: IntColumn, values: FloatColumn, out: Scores, ready: BoolColumn, *, score: bool, learn: bool) -> None:
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         lower, middle, upper = self._estimates
         recent, ordered = self._windows
         kernel.score_learn_many(
@@ -101,29 +104,23 @@ class QuantileScorer(UnivariateEstimator):
             self._counts,
             self._q,
             self._grace_period,
-            score,
-            learn,
-            slots,
-            values,
+            batch.slots,
+            batch.X,
             *out,
             ready,
         )
 
-    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        self._run(batch.slots, batch.X, out, ready, score=True, learn=True)
-
-    def _learn_value(self, y: float) -> None:
-        self._run(_SLOT_0, np.array([y], dtype=np.float64), Scores.empty(1), np.empty(1, np.bool_), score=False, learn=True)
-
-    def _score_value(self, y: float) -> float:
-        out = Scores.empty(1)
-        self._run(_SLOT_0, np.array([y], dtype=np.float64), out, np.empty(1, np.bool_), score=True, learn=False)
-        return float(out.score[0])
+    def _get_calls(self) -> tuple[Call, Call]:
+        if self._size:
+            score = kernel.score_windowed, (self._windows[1], self._counts, self._q, self._grace_period)
+            return (kernel.learn_windowed, (*self._windows, self._counts)), score
+        state = (*self._estimates, self._counts, self._q)
+        return (kernel.learn_estimate, state), (kernel.score_estimate, (*state, self._grace_period))
 
     @property
     def quantiles(self) -> tuple[float, float, float]:
         """Lower quantile, median and upper quantile of slot 0; zeros before the first sample."""
-        return self._get_quantiles(0) if self._n_slots else (0.0, 0.0, 0.0)
+        return self._get_quantiles(0)
 
     def _get_quantiles(self, slot: int) -> tuple[float, float, float]:
         if self._size:
@@ -141,6 +138,3 @@ class QuantileScorer(UnivariateEstimator):
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         low, middle, high = self._get_quantiles(slot)
         return {"n_samples": int(self._counts[slot, 0]), "lower": low, "median": middle, "upper": high}
-
-
-_SLOT_0 = np.zeros(1, dtype=np.int64)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
+from models.bound import find_entry
 from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
 from models.parameters import CLIP_GRADIENT, GRACE_PERIOD, INTERCEPT_LR, LEARNING_RATE, Parameter
 from models.state_array import StateArray
@@ -102,15 +103,21 @@ class OneClassSVM(MultivariateEstimator):
 
     def _bind(self) -> None:
         self._rows: FloatColumn = self._state["rows"]
+        self._learn_entry: Callable[..., bool] | None = None
+        self._score_entry: Callable[..., float] | None = None
 
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
         kernel.score_learn_many(self._rows, self._knobs, self._grace_period, score, learn, *self._gate, slots, X, scores, ready)
 
     def _learn_row(self) -> None:
-        kernel.learn_row(self._rows, self._knobs, self._row)
+        if self._learn_entry is None:
+            self._learn_entry = find_entry(kernel.learn_row, self._rows, self._knobs, self._row)
+        self._learn_entry(self._rows, self._knobs, self._row)
 
     def _score_row(self) -> float:
-        return kernel.score_row(self._rows, self._grace_period, self._row)
+        if self._score_entry is None:
+            self._score_entry = find_entry(kernel.score_row, self._rows, self._grace_period, self._row)
+        return self._score_entry(self._rows, self._grace_period, self._row)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot, N] >= max(self._grace_period, 1))
