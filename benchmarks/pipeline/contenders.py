@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from benchmarks.pipeline.contender import Contender, Rival, Worker
+from benchmarks.pipeline.java_rival import JavaRival
 
 __all__ = ["CONTENDERS", "DEFAULT"]
 
 _GAUSSIAN = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.9999}}
+_NONE = {"name": "none", "match": {"name": "no_such_metric"}}
 
 CONTENDERS: dict[str, Contender] = {
     contender.name: contender
     for contender in (
         Worker("worker", "the worker with GaussianScorer, the same model as river's below", 1.0, (_GAUSSIAN,)),
         Worker("worker-default", "the worker with its default detector", 1.0, ({"name": "all"},)),
-        Worker("worker-lane", "the worker with no detector: fetch, decode, series, lateness", 1.0, ()),
+        Worker("worker-lane", "the worker with a detector that fits no series: fetch, decode, series, lateness", 1.0, (_NONE,)),
         Worker(
             "worker-ordinary",
             "the worker with GaussianScorer on aiokafka's own records",
@@ -25,6 +27,8 @@ CONTENDERS: dict[str, Contender] = {
         Rival("confluent-bare", "confluent-kafka's consume, length of the value", 1.0, "confluent_loop.py", ("bare",)),
         Rival("confluent-orjson", "the same and orjson", 1.0, "confluent_loop.py", ("orjson",)),
         Rival("confluent-river", "the same, orjson and river's GaussianScorer", 0.3, "confluent_loop.py", ("river",)),
+        JavaRival("java-bare", "a plain Java consumer, length of the value", 1.0, "bare"),
+        JavaRival("java-zscore", "the same, fastjson2 and a z-score in a HashMap", 1.0, "zscore"),
     )
 }
 """By name."""

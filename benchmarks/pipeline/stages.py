@@ -1,0 +1,129 @@
+"""Where the time of a message goes, in memory and in one thread: fetched bytes, scan, series, all of the lane.
+
+Run from the repository's root::
+
+    streamwarden bench stages
+    streamwarden bench stages --workload native-100k --messages 400000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import describe_machine
+from benchmarks.pipeline.workload import WORKLOADS, Workload
+from pipeline.codecs.compression import CODEC_NAMES
+from pipeline.codecs.fetched import read_fetched
+from pipeline.codecs.metric_json import MetricJsonCodec
+from pipeline.config.schema import Config, DetectorSettings, SeriesSettings, SourceTopic
+from pipeline.engine.lane import Lane
+from pipeline.samples.index import SeriesIndex
+
+_BATCH_BYTES = 65_536
+_FETCH_BYTES = 1 << 20
+
+
+def make_fetches(workload: Workload, n: int) -> Iterator[bytes]:
+    """The workload as one partition would be fetched, about 1 MiB at a time."""
+    codec_number = CODEC_NAMES.index(workload.compression)
+    parts: list[bytes] = []
+    builder: Any = None
+    first = 0
+    size = 0
+    for i, message in enumerate(workload.messages(n)):
+        if builder is None:
+            first = i
+            builder = DefaultRecordBatchBuilder(2, codec_number, 0, -1, -1, -1, _BATCH_BYTES)
+        if builder.append(i - first, message.timestamp_ms, message.key, message.value, []) is None:
+            parts.append(_seal(builder, first))
+            size += len(parts[-1])
+            first = i
+            builder = DefaultRecordBatchBuilder(2, codec_number, 0, -1, -1, -1, _BATCH_BYTES)
+            builder.append(0, message.timestamp_ms, message.key, message.value, [])
+            if size >= _FETCH_BYTES:
+                yield b"".join(parts)
+                parts, size = [], 0
+    parts.append(_seal(builder, first))
+    yield b"".join(parts)
+
+
+def _seal(builder: Any, base_offset: int) -> bytes:
+    batch = bytearray(builder.build())
+    struct.pack_into(">q", batch, 0, base_offset)
+    return bytes(batch)
+
+
+def measure(workload: Workload, n: int, repeats: int) -> dict[str, list[float]]:
+    """Nanoseconds of CPU time a message by stage, every repeat."""
+    fetches = list(make_fetches(workload, n))
+    batches = [read_fetched("m", 0, data).batch for data in fetches]
+    codec = MetricJsonCodec()
+    points = [codec.decode(batch) for batch in batches]
+    n_read = sum(map(len, points))
+    if n_read != n:
+        raise RuntimeError(f"{n_read} of {n} messages were read")
+    index = SeriesIndex(workload.n_series)
+    for one in points:
+        index.open_slots(one.keys, index.find_slots(one.keys), 0, len(one), one.labels_of)
+    source = SourceTopic(name="m", kind="metrics", format="metric_json")
+    config = Config(
+        version=1,
+        topics=[source],
+        series=SeriesSettings(max_per_partition=workload.n_series),
+        detectors=[DetectorSettings(name="all")],
+    )
+
+    def run_lane() -> None:
+        lane = Lane(config, source, 0, config_hash="")
+        for batch in batches:
+            lane.process(batch)
+
+    stages: dict[str, Callable[[], object]] = {
+        "fetched bytes to columns": lambda: [read_fetched("m", 0, data) for data in fetches],
+        "scan of the JSON": lambda: [codec.decode(batch) for batch in batches],
+        "series lookup": lambda: [index.find_slots(one.keys) for one in points],
+        "the whole lane, default detector": run_lane,
+    }
+    found: dict[str, list[float]] = {name: [] for name in stages}
+    for repeat in range(repeats + 1):
+        for name, stage in stages.items():
+            started_ns = time.thread_time_ns()
+            stage()
+            # The first time warms up.
+            if repeat:
+                found[name].append((time.thread_time_ns() - started_ns) / n)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(prog="streamwarden bench stages", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--workload", nargs="+", default=["native-2k"], choices=sorted(WORKLOADS), metavar="NAME")
+    parser.add_argument("--messages", type=int, default=200_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", metavar="FILE", help="where every repeat goes")
+    chosen = parser.parse_args(arguments)
+    machine = describe_machine(("aiokafka", "cramjam", "numba", "numpy"))
+    results = {name: measure(WORKLOADS[name], chosen.messages, chosen.repeats) for name in chosen.workload}
+    if chosen.json:
+        report = {"benchmark": "stages", "machine": machine, "n_messages": chosen.messages, "results": results}
+        Path(chosen.json).write_text(json.dumps(report, indent=1) + "\n")
+    table = Table(title="CPU time of the thread a message, ns: least (median)")
+    table.add_column("stage")
+    for name in results:
+        table.add_column(name, justify="right")
+    for stage in next(iter(results.values())):
+        cells = [sorted(result[stage]) for result in results.values()]
+        table.add_row(stage, *(f"{cell[0]:.0f} ({cell[len(cell) // 2]:.0f})" for cell in cells))
+    Console().print(table)
+    return 0
