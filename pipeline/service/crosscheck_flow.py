@@ -22,6 +22,8 @@ from pipeline.telemetry.events import Telemetry
 
 __all__ = ["CrosscheckFlow", "resume_offset"]
 
+_MAX_SEEN = 50_000
+
 
 async def resume_offset(config: Config, topic: str, partition: int, committed: int | None) -> int:
     """Where an internal topic is taken up: at the committed offset, or at its beginning where nothing usable is committed.
@@ -74,6 +76,7 @@ class CrosscheckFlow:
         self._telemetry = telemetry
         self._ledger = PartitionLedger(config, partition, publisher, clock, telemetry)
         self._pending = PendingChecks()
+        self._seen: dict[str, None] = {}
         self._is_restored = False
 
     @property
@@ -120,6 +123,8 @@ class CrosscheckFlow:
         for row, value in enumerate(batch.values()):
             try:
                 anomaly = Anomaly.from_json(value or b"")
+                if self._is_repeat(anomaly.id):
+                    continue
                 anomalies.append(anomaly)
                 if anomaly.phase == "opened":
                     self._pending.take(anomaly.id, int(batch.offset[row]), now_ns)
@@ -144,6 +149,16 @@ class CrosscheckFlow:
         """Let go of what was read, stop exporting the gauge."""
         self._ledger.forget()
         self._telemetry.metrics.drop("crosscheck_pending", partition=str(self._partition))
+
+    def _is_repeat(self, anomaly_id: str) -> bool:
+        """Whether it has been here already: after a crash a source partition is read again from its checkpoint on."""
+        if anomaly_id in self._seen:
+            return True
+        self._seen[anomaly_id] = None
+        if len(self._seen) > _MAX_SEEN:
+            # The oldest: dicts keep the order in which keys came.
+            del self._seen[next(iter(self._seen))]
+        return False
 
     def _severity_of(self, anomaly: Anomaly) -> Severity:
         return grade_anomaly(anomaly, self._config.alerts.severity).severity
