@@ -54,8 +54,8 @@ def warm_up(only: Iterable[str] | None = None, *, stopwatch: Callable[[], float]
     return seconds
 
 
-def compiled_signatures() -> dict[str, int]:
-    """Number of compiled signatures of every kernel loaded so far, by ``module.kernel``.
+def compiled_signatures(package: str = "models") -> dict[str, int]:
+    """Number of compiled signatures of every kernel of a package that is loaded so far, by ``module.kernel``.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def compiled_signatures() -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     for module_name, module in sorted(sys.modules.items()):
-        if module_name.startswith("models.") and "kernel" in module_name:
+        if module_name.startswith(f"{package}.") and "kernel" in module_name:
             for attribute, value in vars(module).items():
                 if isinstance(value, numba.core.dispatcher.Dispatcher) and value.py_func.__module__ == module_name:
                     counts[f"{module_name}.{attribute}"] = len(value.nopython_signatures)

@@ -17,7 +17,7 @@ from pipeline.samples.key_table_kernel import (
     move_rows,
 )
 
-__all__ = ["KeyTable"]
+__all__ = ["KeyTable", "warm_up"]
 
 MAX_CACHED_KEY_BYTES = 8_192
 MAX_ARENA_BYTES = 1 << 30
@@ -148,6 +148,21 @@ class KeyTable:
     def _set_arena(self, arena: npt.NDArray[np.uint8]) -> None:
         self._arena = arena
         self._arena_words = np.ndarray(shape=(len(arena) - _WORD_BYTES + 1,), dtype="<u8", buffer=arena, strides=(1,))
+
+
+def warm_up() -> None:
+    """Run every kernel of the table once, growth included.
+
+    Examples
+    --------
+    >>> warm_up()
+    """
+    table = KeyTable()
+    names = b"n" * MAX_CACHED_KEY_BYTES
+    for length in range(len(names), 0, -len(names) // 16):
+        keys = KeySlices(names, np.array([[0], [length], [0], [-1]]), np.array([length], dtype=np.uint64))
+        table.add(keys, 0, 0)
+    table.find(keys)
 
 
 def _make_table(n_rows: int) -> _IntColumn:
