@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import struct
-import subprocess
-import sys
 
 import crc32c
 import pytest
@@ -14,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.codecs.fetched import Fetched, Stop, read_fetched
+from tests.unit.checked_program import run_with_setting
 from tests.unit.codecs.wire import (
     GZIP,
     LOG_APPEND,
@@ -303,16 +301,4 @@ def test_damaged_batches_never_crash_and_never_read_otherwise() -> None:
 def test_no_kernel_reads_outside_of_its_buffers(tmp_path: object) -> None:
     """The same damage with the compiler's bounds checks on: a read outside raises."""
     program = "from tests.unit.codecs.test_fetched import read_damaged; print(read_damaged(5_000, seed=8))"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={
-            **os.environ,
-            "NUMBA_BOUNDSCHECK": "1",
-            "NUMBA_CACHE_DIR": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
+    run_with_setting(program, "NUMBA_BOUNDSCHECK", tmp_path)

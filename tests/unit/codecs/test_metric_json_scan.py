@@ -6,8 +6,6 @@ import json
 import os
 import random
 import struct
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline.codecs.base import Points
 from pipeline.codecs.metric_json import MetricJsonCodec
 from pipeline.codecs.record import RecordBatch
+from tests.unit.checked_program import run_with_setting
 from tests.unit.codecs.metric_cases import make_number, make_record
 
 SCANNED = MetricJsonCodec()
@@ -177,20 +176,7 @@ def test_any_bytes(values: list[bytes | None]) -> None:
 @pytest.mark.parametrize("setting", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
 def test_kernels_read_inside_of_their_buffers_and_agree_with_plain_python(setting: str, tmp_path: object) -> None:
     program = "from tests.unit.codecs.test_metric_json_scan import compare_many; print(compare_many(12, seed=8))"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::RuntimeWarning", "-c", program],
-        env={
-            **os.environ,
-            setting: "1",
-            "NUMBA_CACHE_DIR": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    assert int(done.stdout) == compare_many(12, seed=8)
+    assert int(run_with_setting(program, setting, tmp_path)) == compare_many(12, seed=8)
 
 
 @pytest.mark.soak

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +13,7 @@ from pipeline.codecs.metric_json import labels_of
 from pipeline.samples import key_table
 from pipeline.samples.index import UNKNOWN, SeriesIndex
 from pipeline.samples.key_table import KeyTable
+from tests.unit.checked_program import run_with_setting
 
 Pair = tuple[bytes, bytes | None]
 
@@ -140,16 +138,4 @@ def test_no_kernel_reads_or_writes_outside_of_its_arrays(tmp_path: object) -> No
     program = (
         "from tests.unit.samples.test_key_table import *; compare_index(99); test_memory_is_bounded_under_ever_new_spellings()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={
-            **os.environ,
-            "NUMBA_BOUNDSCHECK": "1",
-            "NUMBA_CACHE_DIR": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
+    run_with_setting(program, "NUMBA_BOUNDSCHECK", tmp_path)
