@@ -235,8 +235,8 @@ class Assignment:
             for run in list(self._runs.values()):
                 if run.is_started and run.grant == 0:
                     await self._grant(run, reader)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it is ends the process
-            self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - the edge
+            self._give_up(error)
 
     async def _find_committed(self, tps: set[TP], reader: Reader) -> dict[TP, int | None]:
         while True:
@@ -260,8 +260,8 @@ class Assignment:
             # In the middle of a rebalance the partition is granted at its end, if it is still ours.
             if self._is_settled and run.grant == 0 and self._reader is not None:
                 await self._grant(run, self._reader)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it is ends the process
-            self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - the edge
+            self._give_up(error)
 
     async def _grant(self, run: _Run, reader: Reader) -> None:
         self._n_grants += 1
@@ -279,19 +279,29 @@ class Assignment:
             run.task = None
             if run.grant == fetched.grant and self._reader is not None:
                 self._reader.grant_again(run.tp, run.grant)
-        except Exception as error:  # noqa: BLE001 - the edge: an error that escaped every stage leaves the state uncertain
-            self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - the edge
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        """The edge of every task: what escaped every stage ends the process; a task that was told to stop just stops.
+
+        A cancellation that nobody asked for comes out of a library; were it taken for one, the partition would stand still unseen.
+        """
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise error
+        self._fail(error)
 
     async def _settle(self, run: _Run) -> None:
         try:
             await run.flow.settle()
-        except Exception as error:  # noqa: BLE001 - the edge: an error that escaped every stage leaves the state uncertain
-            self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - the edge
+            self._give_up(error)
 
     async def _work(self, run: _Run, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
             if run.task is asyncio.current_task():
                 run.task = None
-        except Exception as error:  # noqa: BLE001 - the edge: an error that escaped every stage leaves the state uncertain
-            self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - the edge
+            self._give_up(error)

@@ -55,7 +55,14 @@ class PartitionReader:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._consumer.stop()
+        # aiokafka stops a task of its own by cancelling and awaiting it; one that has not begun yet would pass the cancellation on.
+        await asyncio.sleep(0)
+        try:
+            await self._consumer.stop()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
 
     async def bounds(self, topic: str, partition: int) -> Bounds:
         """Where the partition begins and ends.
