@@ -16,8 +16,9 @@ DATA ?=
 SPEED ?=
 ARGS ?=
 KERNELS ?=
-BENCH ?= models
+BENCH ?=
 TESTS ?=
+PROCESSES ?= auto
 
 say = printf 'streamwarden: %s\n'
 
@@ -28,7 +29,7 @@ help:
 	@echo 'make test     all tests, on Apache Kafka where Java 17 and Maven are there'
 	@echo 'make gates    ruff, mypy, import-linter, the shipped configuration'
 	@echo 'make soak     the long tests'
-	@echo 'make bench    a benchmark: BENCH=models (default) or another of `streamwarden bench --help`'
+	@echo 'make bench    the benchmark of the pipeline, or with BENCH=name another of `streamwarden bench --help`'
 	@echo 'make install  only what runs it, in VENV=folder (make packages: without Streamwarden itself); docker/Dockerfile does it so'
 	@echo 'make warm     compiles the kernels ahead, into KERNELS=folder'
 	@echo 'make venv     only the virtual environment (.venv), with everything for development'
@@ -36,7 +37,7 @@ help:
 	@echo 'make lock     pins anew what is installed (requirements.lock)'
 	@echo 'make clean    what tests and tools leave behind;  make distclean: .venv too'
 	@echo
-	@echo 'demo: SECONDS=60 BROKER=auto|embedded|kafka|host:port DATA=folder SPEED=60     test: TESTS=path ARGS="-k name" BROKER=host:port'
+	@echo 'demo: SECONDS=60 BROKER=auto|embedded|kafka|host:port DATA=folder SPEED=60     test: TESTS=path ARGS="-k name" BROKER=host:port PROCESSES=1'
 
 # One environment for both: `demo` puts in what a user needs, `dev` what a developer needs on top.
 $(BIN)/python:
@@ -88,7 +89,7 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/dev.stamp
 	@$(say) 'all tests; those of integration on Apache Kafka, which the tests start and end (its 44 MB are fetched through Maven once)'
-	@$(if $(BROKER),STREAMWARDEN_TEST_BOOTSTRAP=$(BROKER)) $(BIN)/python -m pytest -m 'not soak' $(TESTS) $(ARGS)
+	@$(if $(BROKER),STREAMWARDEN_TEST_BOOTSTRAP=$(BROKER)) $(BIN)/python -m pytest -m 'not soak' --numprocesses $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS) $(ARGS)
 
 soak: $(VENV)/dev.stamp
 	@$(say) 'the long tests'
@@ -106,7 +107,7 @@ format: $(VENV)/dev.stamp
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/dev.stamp
-	@$(BIN)/streamwarden bench $(BENCH) $(ARGS)
+	@$(BIN)/python -m benchmarks $(BENCH) $(ARGS)
 
 lock: $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -92,6 +92,15 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     return result
 
 
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take over what a process of pytest-xdist counted."""
+    output = getattr(node, "workeroutput", {})
+    for name, n in output.get("ran_on", {}).items():
+        _ran_on[name] = _ran_on.get(name, 0) + n
+    if "broker_name" in output:
+        node.config.stash[_broker_name] = output["broker_name"]
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say on which broker the integration tests ran."""
     if _ran_on or _must_be_kafka():
@@ -103,5 +112,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A run that must have been on Apache Kafka and was not has failed."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        # One of several processes: the first one of all judges by what they all counted.
+        output["ran_on"] = _ran_on
+        if _broker_name in session.config.stash:
+            output["broker_name"] = session.config.stash[_broker_name]
+        return
     if _must_be_kafka() and exitstatus == 0 and not session.config.option.collectonly and not _ran_on.get(ApacheKafka.name):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
