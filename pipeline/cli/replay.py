@@ -121,7 +121,9 @@ def replay(
         now_ns = time.time_ns()
         plan = plan_replay(span, speed=factor, now_ns=now_ns if shift_to_now else None)
         oldest_ms = (span.first_ns + plan.shift_ns) // 1_000_000
-        warning = warn_of_retention(topic, find_retention_ms(settings, topic), oldest_ms, now_ns // 1_000_000)
+        warning = warn_of_retention(
+            topic, find_retention_ms(settings, topic), oldest_ms, now_ns // 1_000_000, is_shifted=shift_to_now
+        )
         if warning is not None:
             sys.stderr.write(f"warning: {warning}\n")
         try:
