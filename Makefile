@@ -22,13 +22,14 @@ PROCESSES ?= auto
 
 say = printf 'streamwarden: %s\n'
 
-.PHONY: help venv packages install warm demo test soak gates check format bench lock clean distclean
+.PHONY: help venv packages install warm demo test lowest soak gates check format bench lock clean distclean
 
 help:
 	@echo 'make demo     a broker, a worker, a simulated network in which things go wrong, and what was caught (a minute, live in the terminal)'
 	@echo 'make test     all tests, on Apache Kafka where Java 17 and Maven are there'
 	@echo 'make gates    ruff, mypy, import-linter, the shipped configuration'
 	@echo 'make soak     the long tests'
+	@echo 'make lowest   the tests that need no broker, with the lowest versions that pyproject.toml allows'
 	@echo 'make bench    the benchmark of the pipeline, or with BENCH=name another of `streamwarden bench --help`'
 	@echo 'make install  only what runs it, in VENV=folder (make packages: without Streamwarden itself); docker/Dockerfile does it so'
 	@echo 'make warm     compiles the kernels ahead, into KERNELS=folder'
@@ -95,6 +96,14 @@ soak: $(VENV)/dev.stamp
 	@$(say) 'the long tests'
 	@$(BIN)/python -m pytest -m soak $(TESTS) $(ARGS)
 
+# The upper bounds are what requirements.lock was made under, which every other run has.
+lowest: $(BIN)/python
+	@$(say) 'installing the lowest versions that are allowed into $(VENV)-lowest'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-lowest
+	@$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct --editable '.[demo,bench,notebooks,dev]'
+	@$(VENV)-lowest/bin/python -m pytest -m 'not soak and not integration' --numprocesses $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS) $(ARGS)
+
 gates check: $(VENV)/dev.stamp
 	@$(say) 'ruff check'; $(BIN)/ruff check .
 	@$(say) 'ruff format --check'; $(BIN)/ruff format --check .
@@ -119,4 +128,4 @@ clean:
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	@rm -rf $(VENV)
+	@rm -rf $(VENV) $(VENV)-lowest
