@@ -5,7 +5,6 @@ Each takes one record and gives a `Point`, a `Line`, `EMPTY` or `BAD`.
 
 from __future__ import annotations
 
-import codecs
 import itertools
 import json
 import re
@@ -19,7 +18,6 @@ __all__ = ["BAD", "EMPTY", "SLOW_DECODERS", "Line", "Point", "slow_time"]
 
 EMPTY, BAD = "empty", "bad"
 _END_NS = 7_258_118_400 * 10**9
-_NOT_UTF8 = re.compile("[\U0010ff00-\U0010ffff]")
 
 
 class Bad(Exception):  # noqa: N818 - not an error of the tests
@@ -66,22 +64,28 @@ class Pairs(list[tuple[str, Any]]):
     """Members of an object in order, those that are there twice as well."""
 
 
-def _mark_bytes(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeDecodeError)
-    return "".join(chr(0x10FF00 + byte) for byte in error.object[error.start : error.end]), error.end
+class NotUtf8(str):
+    """A text in whose bytes not all is UTF-8."""
 
-
-codecs.register_error("mark_bytes", _mark_bytes)
+    __slots__ = ()
 
 
 def _refuse(constant: str) -> Any:
     raise Bad(constant)
 
 
+def _decode(value: bytes) -> tuple[str, str]:
+    """The text, and the character that stands for every byte that is not UTF-8: a private one that is nowhere else in it."""
+    loose = value.decode("utf-8", "surrogateescape")
+    mark = next(chr(0xF5A17 + i) for i in range(len(loose) + 1) if chr(0xF5A17 + i) not in loose)
+    return re.sub("[\udc80-\udcff]", mark, loose), mark
+
+
 def _parse(value: bytes) -> Any:
+    text, mark = _decode(value)
     try:
         tree = json.loads(
-            value.decode("utf-8", "mark_bytes"),
+            text,
             object_pairs_hook=Pairs,
             parse_int=Number,
             parse_float=Number,
@@ -94,7 +98,15 @@ def _parse(value: bytes) -> Any:
     for text in _texts(tree):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise Bad("half a surrogate pair")
-    return tree
+    return _tell_apart(tree, mark)
+
+
+def _tell_apart(tree: Any, mark: str) -> Any:
+    if isinstance(tree, Pairs):
+        return Pairs((_tell_apart(name, mark), _tell_apart(one, mark)) for name, one in tree)
+    if isinstance(tree, list):
+        return [_tell_apart(one, mark) for one in tree]
+    return NotUtf8(tree) if isinstance(tree, str) and mark in tree else tree
 
 
 def _depth(tree: Any) -> int:
@@ -119,7 +131,7 @@ def _object(value: bytes) -> Pairs:
 
 
 def _is_text(one: Any) -> bool:
-    return isinstance(one, str) and not isinstance(one, Number) and _NOT_UTF8.search(one) is None
+    return isinstance(one, str) and not isinstance(one, Number | NotUtf8)
 
 
 def _last(fields: Pairs, name: str, is_fit: Callable[[Any], bool]) -> Any:
