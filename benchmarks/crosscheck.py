@@ -1,6 +1,6 @@
 """How often the local cross-check confirms what is true and refutes what is not, on simulated series.
 
-    python benchmarks/crosscheck.py [--trials 400] [--seed 1] [--only TEXT]
+    python -m benchmarks.crosscheck [--trials 400] [--seed 1] [--only TEXT] [--family random_cut_forest]
 
 A trial is a series of one kind with a context of 64 samples.  True trials end in an injected anomaly.  False ones have no
 injection: *worst of 500* ends in the most suspicious sample of a longer run, the one that lies farthest from the median of the 63
@@ -153,8 +153,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=400, help="trials per series and column")
     parser.add_argument("--seed", type=int, default=1, help="seed of the simulation")
     parser.add_argument("--only", default="", help="only series whose name holds this text")
+    parser.add_argument("--family", default="nearest_neighbours", help="of the local provider")
     arguments = parser.parse_args()
-    provider = LocalProvider(LocalSettings())
+    provider = LocalProvider(LocalSettings.model_validate({"family": arguments.family}))
     print("percent confirmed, refuted, unknown; context 64, default thresholds\n")
     print(f"{'series':16s}{'spike 6':>18s}{'spike 10':>18s}{'shift, 3rd':>18s}{'worst of 500':>18s}{'any sample':>18s}")
     started_secs, n_judged = time.process_time(), 0

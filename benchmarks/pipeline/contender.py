@@ -147,6 +147,7 @@ class Worker(Contender):
 
     detectors: tuple[dict[str, Any], ...]
     settings: tuple[tuple[str, Any], ...] = ()
+    crosscheck: dict[str, Any] | None = None
 
     def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
         """See `Contender.run`; it reads all there is."""
@@ -168,7 +169,7 @@ class Worker(Contender):
                 "series": {"max_per_partition": 2_000_000},
                 "outputs": outputs,
                 "detectors": list(self.detectors),
-            }
+            } | ({} if self.crosscheck is None else {"crosscheck": self.crosscheck})
             config_path.write_text(yaml.safe_dump(config))
             command = [
                 sys.executable,

@@ -8,6 +8,9 @@ from benchmarks.pipeline.java_rival import JavaRival
 __all__ = ["CONTENDERS", "DEFAULT"]
 
 _GAUSSIAN = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.9999}}
+# Of what is normal no sample passes it: the candidates are the spikes of the workload.
+_STRICT = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.999999999}}
+_FOREST = {"provider": {"type": "local", "family": "random_cut_forest"}}
 _NONE = {"name": "none", "match": {"name": "no_such_metric"}}
 
 CONTENDERS: dict[str, Contender] = {
@@ -23,6 +26,9 @@ CONTENDERS: dict[str, Contender] = {
             (_GAUSSIAN,),
             (("reader", "ordinary"),),
         ),
+        Worker("worker-checked", "the worker with GaussianScorer, six sigma, cross-checked by neighbours", 1.0, (_STRICT,)),
+        Worker("worker-unchecked", "the same and no cross-check", 1.0, (_STRICT,), crosscheck={"provider": None}),
+        Worker("worker-forest", "the same, cross-checked by random cut forests", 1.0, (_STRICT,), crosscheck=_FOREST),
         Rival("faust-river", "stock Faust, an agent a record, river's GaussianScorer", 0.03, "faust_river.py"),
         Rival("confluent-bare", "confluent-kafka's consume, length of the value", 1.0, "confluent_loop.py", ("bare",)),
         Rival("confluent-orjson", "the same and orjson", 1.0, "confluent_loop.py", ("orjson",)),

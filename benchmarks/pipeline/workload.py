@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 START_MS = 1_763_900_000_000
 _NAMES = ("cpu_util", "mem_util", "disk_io", "net_rx")
-_SPIKE_EVERY = 10_007
 _SPIKE_SDS = 15.0
 _WARM_SAMPLES = 100
 
@@ -26,8 +25,8 @@ class Message(NamedTuple):
 class Workload:
     """Native metric JSON, one sample a message, of about 150 bytes.
 
-    Every series is sent once a round, in an order that stays; values are normal about a level of the series; every 10,007th message
-    is 15 standard deviations off, once its series has had 100.
+    Every series is sent once a round, in an order that stays; values are normal about a level of the series; every
+    `spike_every`th message is 15 standard deviations off, once its series has had 100.
 
     Attributes
     ----------
@@ -37,6 +36,7 @@ class Workload:
         As librdkafka spells it.
     n_partitions : int
     seed : int
+    spike_every : int
     """
 
     name: str
@@ -44,6 +44,7 @@ class Workload:
     compression: str = "lz4"
     n_partitions: int = 4
     seed: int = 20_261_125
+    spike_every: int = 10_007
 
     def messages(self, n: int) -> Iterator[Message]:
         """The first `n` messages."""
@@ -59,7 +60,7 @@ class Workload:
         for i in range(n):
             key, prefix, level, sd = series[i % self.n_series]
             value = gauss(level, sd)
-            if i % _SPIKE_EVERY == 0 and i >= _WARM_SAMPLES * self.n_series:
+            if i % self.spike_every == 0 and i >= _WARM_SAMPLES * self.n_series:
                 value += _SPIKE_SDS * sd
             timestamp_ms = START_MS + i
             yield Message(key, f'{prefix}{timestamp_ms},"value":{value:.6f}}}'.encode(), timestamp_ms)
@@ -72,6 +73,7 @@ WORKLOADS = {
         Workload("native-1", 1),
         Workload("native-100k", 100_000),
         Workload("native-1m", 1_000_000),
+        Workload("native-2k-calm", 2_000, spike_every=60_013),
         Workload("native-2k-none", 2_000, "none"),
         Workload("native-2k-gzip", 2_000, "gzip"),
         Workload("native-2k-snappy", 2_000, "snappy"),

@@ -284,6 +284,27 @@ def displace(f: Forest, s: int, t: int, place: int, blame: FloatColumn) -> float
 
 
 @kernel
+def displace_all(f: Forest, s: int, displacement: FloatColumn, blame: FloatColumn) -> None:
+    """Collusive displacement of every point of a series' window, mean over the trees.
+
+    Parameters
+    ----------
+    displacement : (n,) float64, overwritten
+        Of the points in the order of their places; n of them are there.
+    blame : (n, F) float64, overwritten
+        The same by feature.
+    """
+    n_trees = f.root.shape[1]
+    for place in range(displacement.size):
+        total = 0.0
+        blame[place] = 0.0
+        for t in range(n_trees):
+            total += displace(f, s, t, place, blame[place])
+        displacement[place] = total / n_trees
+        blame[place] /= n_trees
+
+
+@kernel
 def score_learn_many(
     f: Forest,
     grace_period: int,

@@ -156,6 +156,38 @@ class RandomCutForest(MultivariateEstimator):
         blame = self._try(slot, row, np.empty(1), np.empty(1, np.bool_)) / self._parameters["n_trees"]
         return np.asarray(np.where(np.isfinite(row[0]), blame, 0.0))
 
+    def displacements(self, slot: int) -> tuple[FloatColumn, FloatColumn]:
+        """How much each point of the window displaces in the forest over all of them, and the same by feature.
+
+        Unlike the scores of a stream, no point is judged with less of the others in view than any other: of points that are
+        exchangeable so are these figures.
+
+        Returns
+        -------
+        (n,) float64, (n, F) float64
+            Oldest point first.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+
+        Examples
+        --------
+        >>> model = RandomCutForest(n_trees=10, tree_size=8)
+        >>> for y in (1.0, 2.0, 3.0, 50.0, 2.5):
+        ...     model.learn_one(y)
+        >>> displacement, _ = model.displacements(0)
+        >>> int(displacement.argmax())
+        3
+        """
+        self._check_slots(np.array([slot], dtype=np.int64))
+        n = int(self._forest.rows[slot]["size"])
+        displacement, blame = np.empty(n), np.empty((n, self.n_features))
+        kernel.displace_all(self._forest, slot, displacement, blame)
+        oldest = int(self._forest.rows[slot]["head"]) % max(n, 1)
+        return np.roll(displacement, -oldest), np.roll(blame, -oldest, axis=0)
+
     def _is_ready(self, slot: int) -> bool:
         return bool(self._forest.rows[slot]["n"] >= max(self._grace_period, self._parameters["shingle_size"]))
 

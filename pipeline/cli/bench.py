@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     ),
     "logs": ("benchmarks.quality.log_templates", "Grouping accuracy and cost of the log templates beside drain3 and floors."),
     "forest": ("benchmarks.quality.forest", "The random cut forest beside the rrcf package: time a point, accuracy on NAB."),
+    "opinion": ("benchmarks.quality.second_opinion", "Whom the local cross-check believes, on labelled series, beside floors."),
     "calibration": ("benchmarks.quality.calibration", "Whether a tail probability of the default detector means what it says."),
 }
 """Module and sentence by name.  A module has ``main(arguments) -> exit code or None``, which parses its own options."""

@@ -45,6 +45,10 @@ class LocalProvider(Section):
     """An independent detector of another family over the anomaly's own recent history."""
 
     type: Literal["local"] = Field("local", description="The provider that needs nothing outside the worker.")
+    family: Literal["nearest_neighbours", "random_cut_forest"] = Field(
+        "nearest_neighbours",
+        description="What judges a value; the forest tells which sample is to blame as well, and takes ten times the time.",
+    )
     min_samples: Annotated[int, Field(ge=8)] = Field(24, description="Context it needs for a verdict other than unknown.")
     confirm_tail: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.01, description="Tail probability at or below which it confirms."

@@ -1,18 +1,10 @@
 """The provider ``local``: an independent detector of another family over the anomaly's own recent history.
 
-It is built to err elsewhere than the detectors it checks: no mean, no variance, no trees, no state from before.  Two views, each
-with leave-one-out scores over the history and the tail of `pipeline.crosscheck.tail`:
-
-level
-    How far the value is from its nearest neighbours among the values of the history, in units of a robust scale.  A value between
-    two modes is far from both; a spike like those seen before is not far.
-shape
-    How far the value is from what followed the history's most similar moments (nearest neighbours of the last three samples after
-    removing their level; the forecast is the current level plus the median step that followed them).  On a ramp or a periodic
-    signal the next value is expected, however high.
-
-A confirmation needs both views at or below ``confirm_tail``; a refutation needs both at or above ``refute_tail``; anything else
-is ``unknown``.  The tail probability reported is the one that decided: the larger, and in a refutation the smaller.
+It is built to err elsewhere than the detectors it checks: no mean, no variance, no state from before.  Two families can be chosen,
+nearest neighbours (`pipeline.crosscheck.neighbours`) and random cut forests (`pipeline.crosscheck.forest`); each has two views of a
+value, of its level and of its step.  A confirmation needs both at or below ``confirm_tail``; a refutation needs both at or above
+``refute_tail``; anything else is ``unknown``.  The tail probability reported is the one that decided: the larger, and in a refutation
+the smaller.
 
 Silence is judged by the intervals between the samples: the probability that an interval this long is seen at all among as many
 as the history has, so that a producer that was silent this long before is refuted.
@@ -29,80 +21,12 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import LocalProvider as LocalSettings
 from pipeline.crosscheck.base import Outcome, Verdict
+from pipeline.crosscheck.forest import look_at
+from pipeline.crosscheck.neighbours import level_tail, measure_scale, shape_tail
 from pipeline.crosscheck.tail import conformal_tail
 from pipeline.engine.anomaly import Anomaly
 
-__all__ = ["LocalProvider", "level_tail", "shape_tail", "silence_tail"]
-
-N_NEIGHBOURS = 3
-SHINGLE_SAMPLES = 3
-RELATIVE_RESOLUTION = 1e-6
-"""Of the median: the least scale of a series whose history does not vary at all."""
-
-
-def _measure_scale(values: NDArray[np.float64]) -> float:
-    """Robust scale: 1.4826 MAD; the mean deviation where more than half are equal; a sliver of the level where all are."""
-    centre = float(np.median(values))
-    deviations = np.abs(values - centre)
-    return max(
-        1.4826 * float(np.median(deviations)) or 1.2533 * float(np.mean(deviations)),
-        RELATIVE_RESOLUTION * max(abs(centre), 1e-9),
-    )
-
-
-def level_tail(history: NDArray[np.float64], value: float) -> float:
-    """Tail probability of the distance to the nearest values.
-
-    Parameters
-    ----------
-    history : (N,) float64
-        Values before the episode, more than `N_NEIGHBOURS`.
-    value : float
-        The value in question.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(7)
-    >>> noise = rng.normal(size=63)
-    >>> level_tail(noise, 6.0) < 0.01, level_tail(noise, 0.3) > 0.1
-    (True, True)
-    """
-    scale = _measure_scale(history)
-    distances = np.abs(history[:, None] - history[None, :]) / scale
-    np.fill_diagonal(distances, np.inf)
-    scores = np.partition(distances, N_NEIGHBOURS - 1, axis=1)[:, N_NEIGHBOURS - 1]
-    score = float(np.partition(np.abs(history - value) / scale, N_NEIGHBOURS - 1)[N_NEIGHBOURS - 1])
-    return conformal_tail(scores, score, offset=1.0)
-
-
-def shape_tail(history: NDArray[np.float64], value: float) -> float:
-    """Tail probability of the distance to what followed the most similar moments.
-
-    Parameters
-    ----------
-    history : (N,) float64
-        Values before the episode, oldest first, at least ``SHINGLE_SAMPLES + N_NEIGHBOURS + 2``.
-    value : float
-        The value in question, which followed the last of them.
-
-    Examples
-    --------
-    >>> ramp = np.arange(63.0)
-    >>> shape_tail(ramp, 63.0), shape_tail(ramp, 90.0) < 0.01
-    (1.0, True)
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(np.append(history, value), SHINGLE_SAMPLES + 1)
-    shingles = windows[:, :-1] - windows[:, -2:-1]
-    steps = windows[:, -1] - windows[:, -2]
-    distances = np.abs(shingles[:, None, :] - shingles[None, :, :]).sum(axis=2)
-    # What is in question must not vote, and nobody for itself.
-    distances[:, -1] = np.inf
-    np.fill_diagonal(distances, np.inf)
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, :N_NEIGHBOURS]
-    errors = np.abs(steps - np.median(steps[nearest], axis=1))
-    scale = _measure_scale(steps[:-1])
-    scores = errors / scale
-    return conformal_tail(scores[:-1], float(scores[-1]), offset=1.0)
+__all__ = ["LocalProvider", "silence_tail"]
 
 
 def silence_tail(intervals: NDArray[np.float64], silence: float) -> float:
@@ -127,12 +51,12 @@ def silence_tail(intervals: NDArray[np.float64], silence: float) -> float:
 
 
 class LocalProvider:
-    """Judges anomalies by the context they carry.  Deterministic, without state, about 0.4 ms an anomaly.
+    """Judges anomalies by the context they carry.  Deterministic, without state.
 
     Parameters
     ----------
     settings : LocalProvider settings
-        `min_samples`, `confirm_tail`, `refute_tail`.
+        `family`, `min_samples`, `confirm_tail`, `refute_tail`.
 
     Notes
     -----
@@ -154,10 +78,13 @@ class LocalProvider:
         until_secs = loop.time() + 0.9 * deadline_secs
         verdicts: list[Verdict] = []
         for anomaly in anomalies:
-            if loop.time() < until_secs:
-                verdicts.append(self.judge_one(anomaly))
-            else:
+            if loop.time() >= until_secs:
                 verdicts.append(self._give("unknown", "deadline", "too many suspicions at once to judge them all in time"))
+            elif self._settings.family == "random_cut_forest":
+                # Milliseconds, in kernels that hold no lock: scoring goes on meanwhile.
+                verdicts.append(await asyncio.to_thread(self.judge_one, anomaly))
+            else:
+                verdicts.append(self.judge_one(anomaly))
             await asyncio.sleep(0)
         return verdicts
 
@@ -182,15 +109,19 @@ class LocalProvider:
         if len(history) < self._settings.min_samples or not math.isfinite(value):
             return self._give_too_little(len(history))
         with np.errstate(over="ignore", invalid="ignore"):
-            level, shape = level_tail(history, value), shape_tail(history, value)
-            centre, scale = float(np.median(history)), _measure_scale(history)
-        if not (math.isfinite(level) and math.isfinite(shape)):
+            centre, scale = float(np.median(history)), measure_scale(history)
+            if self._settings.family == "nearest_neighbours":
+                level, step, by = level_tail(history, value), shape_tail(history, value), ""
+            else:
+                level, step, share = look_at(history, value)
+                by = f"; {100 * share:.0f} % of what it displaces is by this very value" if math.isfinite(share) else ""
+        if not (math.isfinite(level) and math.isfinite(step) and math.isfinite(scale)):
             return self._give("unknown", "range", "the values are too large to be compared")
         what = (
             f"{value:.6g} is {abs(value - centre) / scale:.3g} robust deviations from the median {centre:.6g} of {len(history)} "
-            f"samples; tail of its level {level:.2g}, of its step {shape:.2g}"
+            f"samples; tail of its level {level:.2g}, of its step {step:.2g}{by}"
         )
-        smaller, larger = min(level, shape), max(level, shape)
+        smaller, larger = min(level, step), max(level, step)
         if larger <= self._settings.confirm_tail:
             return self._give("confirmed", "tail", what, larger)
         if smaller >= self._settings.refute_tail:

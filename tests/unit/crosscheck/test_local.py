@@ -15,13 +15,19 @@ from pipeline.clock import ManualClock
 from pipeline.config import schema
 from pipeline.config.options import sections_of
 from pipeline.config.schema import CrosscheckSettings
-from pipeline.crosscheck.local import LocalProvider, level_tail, shape_tail, silence_tail
+from pipeline.crosscheck.forest import look_at
+from pipeline.crosscheck.local import LocalProvider, silence_tail
+from pipeline.crosscheck.neighbours import level_tail, shape_tail
 from pipeline.crosscheck.registry import PROVIDER_BUILDERS, build_provider
 from pipeline.crosscheck.tail import conformal_tail
 from pipeline.engine.anomaly import Anomaly
 from tests.stories.timeline import make_anomaly
 
-PROVIDER = LocalProvider(schema.LocalProvider())
+PROVIDERS = {
+    family: LocalProvider(schema.LocalProvider.model_validate({"family": family}))
+    for family in ("random_cut_forest", "nearest_neighbours")
+}
+PROVIDER = PROVIDERS["nearest_neighbours"]
 EXAMPLES = {
     "CloudWatchProvider": {"metrics": [{}]},
     "OpenSearchProvider": {"endpoint_url": "https://search.example", "detectors": [{"name": "d", "detector_id": "d1"}]},
@@ -46,54 +52,61 @@ def with_context(values: object, times: object | None = None, **fields: object) 
     return replace(anomaly, **{"event_time_ns": times[-1] if times else 0, "started_ns": times[-1] if times else 0, **fields})  # type: ignore[arg-type]
 
 
-def judge_many(kind: str, n_context: int, spike: float, n_trials: int = 60) -> Counter[str]:
+def judge_many(kind: str, n_context: int, spike: float, family: str, n_trials: int = 60) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     for trial in range(n_trials):
         values = NOISE[kind](np.random.default_rng([5, trial]), n_context)
         if spike:
             residual = np.diff(values)
             values[-1] = values[:-1].max() + spike * 1.4826 * np.median(np.abs(residual - np.median(residual)))
-        outcomes[PROVIDER.judge_one(with_context(values)).outcome] += 1
+        outcomes[PROVIDERS[family].judge_one(with_context(values)).outcome] += 1
     return outcomes
 
 
+@pytest.mark.parametrize("family", PROVIDERS)
 @pytest.mark.parametrize("kind", NOISE)
-def test_a_spike_far_beyond_is_confirmed_and_hardly_ever_refuted(kind: str) -> None:
-    outcomes = judge_many(kind, 64, 10.0)
-    assert outcomes["confirmed"] >= 50
+def test_a_spike_far_beyond_is_confirmed_and_hardly_ever_refuted(kind: str, family: str) -> None:
+    outcomes = judge_many(kind, 64, 10.0, family)
+    # On a ramp every level is new, and new levels are what half of the forest's trees are about.
+    assert outcomes["confirmed"] >= (40 if (kind, family) == ("ramp", "random_cut_forest") else 50)
     assert outcomes["refuted"] == 0
 
 
-def test_confirmation_is_in_reach_with_the_least_context() -> None:
-    assert judge_many("normal", 25, 10.0)["confirmed"] >= 54
+@pytest.mark.parametrize("family", PROVIDERS)
+def test_confirmation_is_in_reach_with_the_least_context(family: str) -> None:
+    assert judge_many("normal", 25, 10.0, family)["confirmed"] >= (36 if family == "random_cut_forest" else 54)
 
 
+@pytest.mark.parametrize("family", PROVIDERS)
 @pytest.mark.parametrize("kind", NOISE)
-def test_an_ordinary_sample_is_hardly_ever_confirmed_and_mostly_refuted(kind: str) -> None:
-    outcomes = judge_many(kind, 64, 0.0)
+def test_an_ordinary_sample_is_hardly_ever_confirmed_and_mostly_refuted(kind: str, family: str) -> None:
+    outcomes = judge_many(kind, 64, 0.0, family)
     assert outcomes["confirmed"] <= 2
     # At the top of a ramp or a sine the level is new, so the two views differ there.
     assert outcomes["refuted"] >= (0 if kind == "ramp" else 36)
 
 
-def test_a_spike_like_those_before_is_refuted() -> None:
+@pytest.mark.parametrize("family", PROVIDERS)
+def test_a_spike_like_those_before_is_refuted(family: str) -> None:
     values = np.random.default_rng(3).normal(10, 1, 64)
     values[3::6] += 20
-    assert PROVIDER.judge_one(with_context(values)).outcome == "refuted"
+    assert PROVIDERS[family].judge_one(with_context(values)).outcome == "refuted"
 
 
-def test_a_series_that_never_moved_and_moves_is_confirmed() -> None:
-    verdict = PROVIDER.judge_one(with_context([7.0] * 40 + [8.0]))
+@pytest.mark.parametrize("family", PROVIDERS)
+def test_a_series_that_never_moved_and_moves_is_confirmed(family: str) -> None:
+    verdict = PROVIDERS[family].judge_one(with_context([7.0] * 40 + [8.0]))
     assert verdict.outcome == "confirmed"
     assert verdict.tail_probability is not None
-    assert PROVIDER.judge_one(with_context([7.0] * 41)).outcome == "refuted"
+    assert PROVIDERS[family].judge_one(with_context([7.0] * 41)).outcome == "refuted"
 
 
-def test_samples_of_the_episode_are_not_its_own_history() -> None:
+@pytest.mark.parametrize("family", PROVIDERS)
+def test_samples_of_the_episode_are_not_its_own_history(family: str) -> None:
     values = [*np.random.default_rng(1).normal(10, 1, 60), 40.0, 41.0, 40.5]
     whole = with_context(values, n_anomalous=3)
-    assert PROVIDER.judge_one(replace(whole, started_ns=60 * 10**10)).outcome == "confirmed"
-    assert PROVIDER.judge_one(whole).outcome != "confirmed"
+    assert PROVIDERS[family].judge_one(replace(whole, started_ns=60 * 10**10)).outcome == "confirmed"
+    assert PROVIDERS[family].judge_one(whole).outcome != "confirmed"
 
 
 @pytest.mark.parametrize("n_context", [0, 1, 2, 24])
@@ -135,9 +148,10 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 @given(st.lists(finite, min_size=0, max_size=70), st.sampled_from(["point", "absence"]))
 def test_any_context_gets_a_verdict_and_the_same_one_again(values: list[float], kind: str) -> None:
     anomaly = with_context(values, kind=kind) if values else with_context([], kind=kind)
-    first, second = PROVIDER.judge_one(anomaly), PROVIDER.judge_one(anomaly)
-    assert first == second
-    assert first.tail_probability is None or 0 < first.tail_probability <= 1
+    for provider in PROVIDERS.values():
+        first, second = provider.judge_one(anomaly), provider.judge_one(anomaly)
+        assert first == second
+        assert first.tail_probability is None or 0 < first.tail_probability <= 1
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=30, max_size=60), st.floats(-1e6, 1e6), st.sampled_from([0.25, 2.0, 1024.0]))
@@ -192,9 +206,29 @@ def test_every_kind_of_provider_settings_has_a_builder() -> None:
 
 
 @pytest.mark.parametrize("huge", [1e300, 1.7e308, -1.7e308])
-def test_values_at_the_end_of_the_range_neither_warn_nor_fail(huge: float) -> None:
+@pytest.mark.parametrize("family", PROVIDERS)
+def test_values_at_the_end_of_the_range_neither_warn_nor_fail(huge: float, family: str) -> None:
     rng = np.random.default_rng(4)
     for context in ([huge * one for one in rng.uniform(-1, 1, 40)], [*rng.normal(size=40), huge], [huge, -huge] * 20):
-        verdict = PROVIDER.judge_one(with_context(context))
+        verdict = PROVIDERS[family].judge_one(with_context(context))
         assert verdict.outcome in {"confirmed", "refuted", "unknown"}
         assert verdict.tail_probability is None or 0 < verdict.tail_probability <= 1
+
+
+def test_the_forest_tells_a_value_from_the_two_before_it() -> None:
+    noise = np.random.default_rng(6).normal(10, 1, 60)
+    itself, before = look_at(noise, 30.0), look_at(np.append(noise[:-1], 30.0), 10.0)
+    assert itself.newest_share > 0.8 > 0.3 > before.newest_share
+    assert (
+        "% of what it displaces is by this very value"
+        in PROVIDERS["random_cut_forest"].judge_one(with_context([*noise, 30.0])).detail
+    )
+
+
+def test_what_the_forest_says_is_a_valid_p_value() -> None:
+    rng = np.random.default_rng(9)
+    n = 400
+    tails = np.array([look_at(values[:-1], values[-1])[:2] for values in rng.normal(size=(n, 40))])
+    for level in (0.05, 0.1, 0.3):
+        # Shingles overlap, so they are exchangeable only nearly.
+        assert (np.mean(tails <= level, axis=0) <= level + 4 * np.sqrt(level * (1 - level) / n)).all()
