@@ -73,7 +73,7 @@ WORKLOADS = {
         Workload("native-1", 1),
         Workload("native-100k", 100_000),
         Workload("native-1m", 1_000_000),
-        Workload("native-2k-calm", 2_000, spike_every=60_013),
+        Workload("native-2k-calm", 2_000, spike_every=120_011),
         Workload("native-2k-none", 2_000, "none"),
         Workload("native-2k-gzip", 2_000, "gzip"),
         Workload("native-2k-snappy", 2_000, "snappy"),

@@ -204,13 +204,20 @@ def setup(
     activate: Annotated[
         bool, typer.Option("--activate", help="Also start Lookout detectors: they cost money from then on.")
     ] = False,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Have Lookout detectors that are not started run once over what `feed` wrote.")
+    ] = False,
     config: ConfigOption = Path("topics.yaml"),
 ) -> None:
     """Make what a provider needs on its side: detectors, metric sets, alerts. What is there already is left as it is."""
     from pipeline.config.load import load_config
     from pipeline.crosscheck.set_up import set_up_providers
 
-    n_made = set_up_providers(load_config(config).crosscheck, typer.echo, activates=activate)
+    if activate and backtest:
+        raise typer.BadParameter(
+            "--activate and --backtest: found both, expected one; a detector that runs cannot be tested back"
+        )
+    n_made = set_up_providers(load_config(config).crosscheck, typer.echo, activates=activate, tests_back=backtest)
     if not n_made:
         typer.echo("nothing to set up: the configured providers read what is there")
 

@@ -185,6 +185,9 @@ class LookoutAlert(Section):
     sns_topic_arn: Arn = Field(description="SNS topic it goes to.")
     role_arn: Arn = Field(description="Role that Lookout publishes with.")
     sensitivity: Annotated[int, Field(ge=0, le=100)] = Field(70, description="Severity from which it is sent, 0 to 100.")
+    endpoint_url: Url | None = Field(
+        None, description="Address of SNS in place of AWS's own, where `crosscheck setup` looks for the topic."
+    )
 
 
 class LookoutProvider(RemoteProvider):

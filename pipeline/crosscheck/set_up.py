@@ -13,7 +13,9 @@ from pipeline.crosscheck.remote.failure import explain_failure
 __all__ = ["set_up_amp", "set_up_providers"]
 
 
-def set_up_providers(settings: CrosscheckSettings, tell: Callable[[str], None], *, activates: bool = False) -> int:
+def set_up_providers(
+    settings: CrosscheckSettings, tell: Callable[[str], None], *, activates: bool = False, tests_back: bool = False
+) -> int:
     """Make what is missing; how many providers there was something to set up for.
 
     Parameters
@@ -24,6 +26,8 @@ def set_up_providers(settings: CrosscheckSettings, tell: Callable[[str], None], 
         Gets one line for each thing made or found.
     activates : bool
         True = also start Lookout detectors.
+    tests_back : bool
+        True = have new Lookout detectors run once over the history in the bucket.
 
     Raises
     ------
@@ -39,7 +43,7 @@ def set_up_providers(settings: CrosscheckSettings, tell: Callable[[str], None], 
         if isinstance(member, LookoutProvider):
             from pipeline.crosscheck.lookout.setup import set_up
 
-            set_up(member, AwsClients(member), tell, activates=activates)
+            set_up(member, AwsClients(member), tell, activates=activates, tests_back=tests_back)
             n_set_up += 1
         elif isinstance(member, AmpProvider) and any(detector.query is not None for detector in member.detectors):
             set_up_amp(member, AwsClients(member), tell)

@@ -36,7 +36,7 @@ class FakeLookout(FakeAws):
 
     def __init__(self) -> None:
         operations = [
-            "ActivateAnomalyDetector", "CreateAlert", "CreateAnomalyDetector", "CreateMetricSet",
+            "ActivateAnomalyDetector", "BackTestAnomalyDetector", "CreateAlert", "CreateAnomalyDetector", "CreateMetricSet",
             "DescribeAnomalyDetectionExecutions", "GetAnomalyGroup", "ListAlerts", "ListAnomalyDetectors",
             "ListAnomalyGroupRelatedMetrics", "ListAnomalyGroupSummaries", "ListAnomalyGroupTimeSeries", "ListMetricSets",
             "PutFeedback",
@@ -181,4 +181,11 @@ class FakeLookout(FakeAws):
         if not self.metric_sets.get(params["AnomalyDetectorArn"]):
             raise AwsFaultError("ValidationException", "no metric set")
         detector["Status"] = "ACTIVATING"
+        return {}
+
+    def on_BackTestAnomalyDetector(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        detector = self.detectors[self._check_arn(params)]
+        if detector["Status"] != "INACTIVE":
+            raise AwsFaultError("ValidationException", "the detector is not inactive")
+        detector["Status"] = "BACK_TEST_ACTIVATING"
         return {}

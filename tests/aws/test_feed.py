@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import orjson
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pipeline.clock import NS_PER_SEC
 from pipeline.codecs.record import RecordBatch
@@ -37,15 +36,6 @@ DETECTOR = {
     "dimensions": {"region": "region", "node": "node"},
     "delay_secs": 60,
 }
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
 
 
 @pytest.fixture

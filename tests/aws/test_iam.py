@@ -20,7 +20,12 @@ IAM = ROOT / "docs" / "iam"
 CODE = Path(pipeline.crosscheck.__file__).parent
 
 CALLERS = {"call", "_call", "_read", "_read_pages", "call_patiently"}
-ACTION_BY_API = {"QueryRange": "aps:QueryMetrics", "SearchResults": "es:ESHttpPost", "PutObject": "s3:PutObject"}
+ACTION_BY_API = {
+    "QueryRange": "aps:QueryMetrics",
+    "SearchResults": "es:ESHttpPost",
+    "PutObject": "s3:PutObject",
+    "GetTopicAttributes": "sns:GetTopicAttributes",
+}
 """Where the action is not called like the API."""
 
 CASES: dict[str, tuple[list[str], str, list[str], set[str]]] = {

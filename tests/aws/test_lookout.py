@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -251,12 +252,19 @@ def test_particulars_that_cannot_be_had_do_not_cost_the_verdict(fake: FakeLookou
 
 
 S3 = {"bucket": "metrics", "role_arn": "arn:aws:iam::123456789012:role/read"}
-ALERT = {"sns_topic_arn": "arn:aws:sns:us-east-1:123456789012:ops", "role_arn": "arn:aws:iam::123456789012:role/tell"}
 
 
-def test_setting_up_makes_what_is_missing_once(fake: FakeLookout) -> None:
+@pytest.fixture
+def alert(moto: str) -> dict[str, str]:
+    """Settings of an alert to a topic of moto's SNS."""
+    sns = boto3.client("sns", endpoint_url=moto, region_name="us-east-1")
+    arn = sns.create_topic(Name="ops")["TopicArn"]
+    return {"sns_topic_arn": arn, "role_arn": "arn:aws:iam::123456789012:role/tell", "endpoint_url": moto}
+
+
+def test_setting_up_makes_what_is_missing_once(fake: FakeLookout, alert: dict[str, str]) -> None:
     fake.detectors.clear()
-    settings = settings_for(fake, s3=S3, alert=ALERT)
+    settings = settings_for(fake, s3=S3, alert=alert)
     told: list[str] = []
     for _ in range(2):
         set_up(settings, AwsClients(settings), told.append, activates=True)
@@ -277,7 +285,7 @@ def test_setting_up_makes_what_is_missing_once(fake: FakeLookout) -> None:
         {"MetricName": "lag", "AggregationFunction": "SUM"},
     ]
     assert made["DimensionList"] == ["region", "node"]
-    assert fake.alerts[arn][0]["Action"]["SNSConfiguration"]["SnsTopicArn"] == ALERT["sns_topic_arn"]
+    assert fake.alerts[arn][0]["Action"]["SNSConfiguration"]["SnsTopicArn"] == alert["sns_topic_arn"]
     assert fake.detectors[arn]["Status"] == "ACTIVATING"
 
 
@@ -286,6 +294,25 @@ def test_setting_up_without_a_bucket_makes_nothing(fake: FakeLookout) -> None:
     with pytest.raises(ConfigError, match="expected the bucket"):
         set_up(settings, AwsClients(settings), print)
     assert fake.requests == []
+
+
+def test_setting_up_an_alert_to_a_topic_that_is_not_there_makes_nothing(fake: FakeLookout, alert: dict[str, str]) -> None:
+    alert["sns_topic_arn"] += "-gone"
+    settings = settings_for(fake, s3=S3, alert=alert)
+    with pytest.raises(ConfigError, match=r"found no topic arn:aws:sns:us-east-1:123456789012:ops-gone") as caught:
+        set_up(settings, AwsClients(settings), print)
+    assert caught.value.code == "LOOKOUT_NO_TOPIC"
+    assert fake.requests == []
+
+
+def test_a_detector_that_is_not_started_can_be_tested_back(fake: FakeLookout) -> None:
+    fake.detectors.clear()
+    settings = settings_for(fake, s3=S3)
+    told: list[str] = []
+    for _ in range(2):
+        set_up(settings, AwsClients(settings), told.append, tests_back=True)
+    assert [detector["Status"] for detector in fake.detectors.values()] == ["BACK_TEST_ACTIVATING"]
+    assert sum("tested back" in line for line in told) == 1
 
 
 def test_our_service_model_is_the_published_one() -> None:

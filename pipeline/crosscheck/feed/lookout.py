@@ -103,7 +103,7 @@ class LookoutFeed:
         key = object_key(self._bucket, detector.name, start_secs, f"{place[0]}-{place[1]}")
 
         def attempt() -> bool:
-            client = self._clients.get("s3", self._bucket.endpoint_url)
+            client = self._clients.get("s3", self._bucket.endpoint_url, is_own=False)
             try:
                 client.put_object(
                     Bucket=self._bucket.bucket, Key=key, Body=text.encode(), ContentType="text/csv", IfNoneMatch="*"

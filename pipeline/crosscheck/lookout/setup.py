@@ -52,7 +52,14 @@ def metric_set_request(settings: LookoutSettings, detector: LookoutDetector, arn
     return request
 
 
-def set_up(settings: LookoutSettings, clients: AwsClients, tell: Callable[[str], None], *, activates: bool = False) -> None:
+def set_up(
+    settings: LookoutSettings,
+    clients: AwsClients,
+    tell: Callable[[str], None],
+    *,
+    activates: bool = False,
+    tests_back: bool = False,
+) -> None:
     """Make what is missing, detector by detector.
 
     Parameters
@@ -65,17 +72,19 @@ def set_up(settings: LookoutSettings, clients: AwsClients, tell: Callable[[str],
         Gets one line for each thing made or found.
     activates : bool
         True = also start the detectors: from then on they cost money.
+    tests_back : bool
+        True = have new detectors run once over the history in the bucket instead.
 
     Raises
     ------
     ProviderError
         A call failed; what was made before stays, and the next run goes on from there.
     ConfigError
-        No bucket in the settings.
+        No bucket in the settings, or the topic of the alert is not there (``LOOKOUT_NO_TOPIC``).
     """
-    if settings.s3 is None:
-        # Before anything is made.
-        metric_set_request(settings, settings.detectors[0], "")
+    # Before anything is made.
+    metric_set_request(settings, settings.detectors[0], "")
+    _require_topic(settings, clients)
     found = {one["AnomalyDetectorName"]: one for one in _read(clients, "ListAnomalyDetectors", "AnomalyDetectorSummaryList", {})}
     for detector in settings.detectors:
         summary = found.get(detector.name)
@@ -95,6 +104,29 @@ def set_up(settings: LookoutSettings, clients: AwsClients, tell: Callable[[str],
         if activates and status == "INACTIVE":
             _call(clients, "ActivateAnomalyDetector", {"AnomalyDetectorArn": arn})
             tell(f"detector {detector.name}: activated; it costs money from now on")
+        elif tests_back and status == "INACTIVE":
+            _call(clients, "BackTestAnomalyDetector", {"AnomalyDetectorArn": arn})
+            tell(
+                f"detector {detector.name}: tested back over what lies in the bucket; its anomalies are in the console of the service"
+            )
+
+
+def _require_topic(settings: LookoutSettings, clients: AwsClients) -> None:
+    if settings.alert is None:
+        return
+    topic_arn = settings.alert.sns_topic_arn
+    api = "GetTopicAttributes"
+    try:
+        clients.get("sns", settings.alert.endpoint_url, is_own=False).get_topic_attributes(TopicArn=topic_arn)
+    except Exception as error:
+        failure = explain_failure(f"sns {api}", error)
+        if failure.code != "NOT_FOUND":
+            raise failure from error
+        raise ConfigError(
+            f"crosscheck.provider.alert.sns_topic_arn: found no topic {topic_arn}; expected one that is there; make it "
+            "(aws sns create-topic), or name another; nothing was set up",
+            code="LOOKOUT_NO_TOPIC",
+        ) from error
 
 
 def _set_up_metric_set(

@@ -38,14 +38,25 @@ class AwsClients:
         self._session: Any = None
         self._clients: dict[tuple[str, str | None], Any] = {}
 
-    def get(self, service: str, endpoint_url: str | None = None) -> Any:
-        """The client of a service, at the configured endpoint or another.
+    def get(self, service: str, endpoint_url: str | None = None, *, is_own: bool = True) -> Any:
+        """The client of a service.
+
+        Parameters
+        ----------
+        service : str
+            As botocore calls it.
+        endpoint_url : str, optional
+            Where it is; None = at the provider's configured endpoint, or where AWS has it.
+        is_own : bool
+            False = not the provider's own service but one it works with: the provider's endpoint is not its.
 
         Raises
         ------
         botocore.exceptions.BotoCoreError
             No region, no such profile; what calls raise comes later.
         """
+        if endpoint_url is None and is_own:
+            endpoint_url = self._settings.endpoint_url
         key = (service, endpoint_url)
         with self._lock:
             if key not in self._clients:
@@ -89,7 +100,7 @@ class AwsClients:
             user_agent_extra="streamwarden",
         )
         session = boto3.Session(botocore_session=self._get_session())
-        client = session.client(service, endpoint_url=endpoint_url or settings.endpoint_url, config=config)
+        client = session.client(service, endpoint_url=endpoint_url, config=config)
         if "json" in client.meta.service_model.resolved_protocol:
             client.meta.events.register("before-parse", check_answer)
         return client
