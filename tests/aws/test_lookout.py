@@ -227,6 +227,7 @@ def test_feedback_reaches_the_series_of_the_group(fake: FakeLookout) -> None:
         (AwsFaultError("InternalServerException", "sorry", 500), "server_error"),
         (AwsFaultError("ExpiredTokenException", "expired", 403), "credentials_expired"),
         (AwsFaultError("AccessDeniedException", "no", 403), "access_denied"),
+        (AwsFaultError("RequestTimeTooSkewed", "too late", 403), "clock_skew"),
         (Misbehaviour("half"), "half_answer"),
         (Misbehaviour("garbage", body=b"gone"), "bad_answer"),
         (Misbehaviour("silent", 2.0), "timeout"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.load import load_config
+from pipeline.config.providers import EnsembleProvider
 from pipeline.config.schema import Config
 from pipeline.demo.metrics import simulate_metrics
 from pipeline.engine.routing import choose_detectors
@@ -54,3 +55,15 @@ def test_there_is_a_topic_of_every_format_and_a_rule_of_every_severity(config: C
     assert {topic.format for topic in config.topics} == {"metric_json", "log_json", "fluentd_json"}
     assert {rule.severity for rule in config.alerts.severity} == {"P0", "P1", "P2"}
     assert {detector.category for detector in config.detectors} == {"business", "application", "security", "infrastructure"}
+
+
+def test_the_aws_example_takes_the_place_of_the_local_cross_check(tmp_path: Path) -> None:
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    start = lines.index("crosscheck:")
+    stop = next(i for i in range(start, len(lines)) if lines[i].startswith("#"))
+    example = [line.removeprefix("#> ") for line in lines if line.startswith("#> ")]
+    path = tmp_path / "topics.yaml"
+    path.write_text("\n".join([*lines[:start], *example, *lines[stop:]]), encoding="utf-8")
+    provider = load_config(path).crosscheck.provider
+    assert isinstance(provider, EnsembleProvider)
+    assert [member.type for member in provider.members] == ["local", "cloudwatch", "amp"]
