@@ -141,6 +141,33 @@ def run_process(command: list[str], cwd: Path | None = None) -> Cost:
     return cost_of(points, facts.pop("peak_mb", 0.0), facts)
 
 
+def make_config(
+    bootstrap: str, topic: str, prefix: str, port: int, detectors: list[dict[str, Any]], settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Configuration of a worker on one topic: the defaults of the product, under a group and output topics of this run."""
+    outputs = OutputTopics().model_dump()
+    for output in outputs.values():
+        output["name"] = f"{prefix}-{output['name']}"
+    return {
+        "version": 1,
+        "broker": {"bootstrap": bootstrap},
+        "worker": {"group": prefix, "web_port": port, **settings},
+        "topics": [{"name": topic, "kind": "metrics", "format": "metric_json", "partitions": count_partitions(bootstrap, topic)}],
+        "series": {"max_per_partition": 2_000_000},
+        "outputs": outputs,
+        "detectors": detectors,
+    }
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> Path:
+    """Write a configuration into a folder and make its topics; the file."""
+    path = folder / "topics.yaml"
+    path.write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "topics", "apply", "--config", str(path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
 @dataclass(frozen=True)
 class Worker(Contender):
     """``streamwarden worker`` as it is deployed, anomalies and alerts published; watched through ``/metrics`` and ``/proc``."""
@@ -152,42 +179,19 @@ class Worker(Contender):
     def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
         """See `Contender.run`; it reads all there is."""
         prefix = f"bench-{time.time_ns():x}"
-        # The defaults of the product, under names of this run.
-        outputs = OutputTopics().model_dump()
-        for output in outputs.values():
-            output["name"] = f"{prefix}-{output['name']}"
         (port,) = find_free_ports(1)
         with tempfile.TemporaryDirectory(prefix="streamwarden-bench-") as folder:
-            config_path = Path(folder) / "topics.yaml"
-            config = {
-                "version": 1,
-                "broker": {"bootstrap": bootstrap},
-                "worker": {"group": prefix, "web_port": port, **dict(self.settings)},
-                "topics": [
-                    {"name": topic, "kind": "metrics", "format": "metric_json", "partitions": count_partitions(bootstrap, topic)}
-                ],
-                "series": {"max_per_partition": 2_000_000},
-                "outputs": outputs,
-                "detectors": list(self.detectors),
-            } | ({} if self.crosscheck is None else {"crosscheck": self.crosscheck})
-            config_path.write_text(yaml.safe_dump(config))
-            command = [
-                sys.executable,
-                "-c",
-                "from pipeline.cli import main; main()",
-                "topics",
-                "apply",
-                "--config",
-                str(config_path),
-            ]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            config = make_config(bootstrap, topic, prefix, port, list(self.detectors), dict(self.settings))
+            if self.crosscheck is not None:
+                config["crosscheck"] = self.crosscheck
+            config_path = write_config(Path(folder), config)
             worker = WorkerProcess(config_path, Path(folder) / "worker.log")
             try:
                 points, state = self._watch(worker, port, n_messages)
-                peak_mb = _peak_mb(worker.pid)
+                peak_mb = peak_mb_of(worker.pid)
             finally:
                 worker.stop()
-        delete_topics(bootstrap, [one["name"] for one in outputs.values()])
+        delete_topics(bootstrap, [one["name"] for one in config["outputs"].values()])
         facts = {"n_by_outcome": state.n_by_outcome, "lane_cpu_us": state.scoring_cpu_secs / max(state.n_records, 1) * 1e6}
         return cost_of(points, peak_mb, facts)
 
@@ -196,10 +200,10 @@ class Worker(Contender):
         deadline_secs = time.monotonic() + _TIMEOUT_SECS
         while True:
             worker.require_running()
-            cpu_secs = _cpu_secs(worker.pid)
+            cpu_secs = cpu_secs_of(worker.pid)
             state = probe_worker("127.0.0.1", port)
             if state is not None and state.n_records:
-                points.append(Point(state.n_records, (cpu_secs + _cpu_secs(worker.pid)) / 2, time.perf_counter()))
+                points.append(Point(state.n_records, (cpu_secs + cpu_secs_of(worker.pid)) / 2, time.perf_counter()))
                 if state.n_records >= n_messages:
                     return points, state
             if time.monotonic() > deadline_secs:
@@ -207,12 +211,14 @@ class Worker(Contender):
             time.sleep(0.1)
 
 
-def _cpu_secs(pid: int) -> float:
+def cpu_secs_of(pid: int) -> float:
+    """CPU time of a process so far, all threads, s."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _peak_mb(pid: int) -> float:
+def peak_mb_of(pid: int) -> float:
+    """Highest resident memory of a process so far, MB; 0 = unknown."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024

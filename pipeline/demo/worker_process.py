@@ -73,10 +73,16 @@ class WorkerProcess:
             return ""
         return "\n".join(lines[-_N_LOG_LINES:])
 
-    def stop(self) -> int:
-        """Ask it to end, wait, and kill it when it does not; returns its exit code."""
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end, wait, and kill it when it does not; returns its exit code.
+
+        Parameters
+        ----------
+        how : Signals
+            What it is sent; SIGKILL = it gets no time to put anything in order.
+        """
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(how)
             try:
                 self._process.wait(_STOP_SECS)
             except subprocess.TimeoutExpired:

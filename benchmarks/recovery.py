@@ -1,0 +1,183 @@
+"""How long a worker takes to be where it was, and what its series weigh: restore from the checkpoints topic, on an Apache Kafka.
+
+    streamwarden bench recovery [--series 100000 1000000] [--model gaussian_scorer] [--repeats 3] [--json FILE]
+
+A first worker reads a workload of so many series, writes its checkpoints and is killed.  Then, repeat by repeat, a new worker of the
+same group takes over: *restore* is the time from the assignment of its partitions until the last of them has its state, *CPU* the
+process's CPU time in between, *resident* its memory when that is done, *peak* the highest until then.  ``scored`` is the memory of
+the first worker after all samples, ``written`` what all its checkpoints came to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import describe_machine
+from benchmarks.pipeline.contender import cpu_secs_of, make_config, peak_mb_of, write_config
+from benchmarks.pipeline.run import open_broker
+from benchmarks.pipeline.topic import delete_topics, fill
+from benchmarks.pipeline.workload import WORKLOADS, Workload
+from pipeline.demo.brokers.ports import find_free_ports
+from pipeline.demo.probe import probe_worker
+from pipeline.demo.worker_process import WorkerProcess
+
+__all__ = ["main", "measure"]
+
+_PACKAGES = ("aiokafka", "cramjam", "faust-streaming", "numba", "numpy", "orjson")
+_TIMEOUT_SECS = 400.0
+_ROUNDS = 2
+_INTERVAL_SECS = 10.0
+_THRESHOLD = {"type": "fixed", "score": 0.999999999}
+
+
+def measure(bootstrap: str, workload: Workload, model: str, n_repeats: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Memory of a worker that has seen every series `_ROUNDS` times and what it wrote of checkpoints, MB; one row a recovery."""
+    n_messages = _ROUNDS * workload.n_series
+    topic = f"bench-recovery-{workload.name}"
+    say(f"writing {n_messages:,} messages of {workload.name} ...")
+    fill(bootstrap, topic, workload, n_messages)
+    rows: list[dict[str, float]] = []
+    outputs: list[str] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="streamwarden-bench-") as folder:
+            (port,) = find_free_ports(1)
+            detector = {"name": "all", "model": {"type": model}}
+            if model != "default":
+                detector["threshold"] = _THRESHOLD
+            config = make_config(
+                bootstrap, topic, f"bench-{time.time_ns():x}", port, [detector], {"checkpoint_interval_secs": _INTERVAL_SECS}
+            )
+            outputs = [one["name"] for one in config["outputs"].values()]
+            path = write_config(Path(folder), config)
+            say(f"a worker reads them and writes its checkpoints ({workload.n_partitions} partitions) ...")
+            log = Path(folder) / "first.log"
+            first = WorkerProcess(path, log)
+            try:
+                _wait(first, lambda: (state := probe_worker("127.0.0.1", port)) is not None and state.n_records >= n_messages)
+                say("    ... all read; the last checkpoints ...")
+                _wait_for_checkpoints(first, port)
+                scored_mb = _resident_mb(first.pid)
+                checkpoint_mb = _metric(port, "checkpoint_bytes_total") / 1e6
+            finally:
+                first.stop(signal.SIGKILL)
+            for repeat in range(n_repeats):
+                log = Path(folder) / f"recovery-{repeat}.log"
+                worker = WorkerProcess(path, log)
+                try:
+                    _wait(worker, lambda log=log: '"partitions_assigned"' in log.read_text())  # type: ignore[misc]
+                    assigned_secs, assigned_cpu_secs = time.perf_counter(), cpu_secs_of(worker.pid)
+                    _wait(worker, lambda: _metric(port, "restore_seconds_count") >= workload.n_partitions)
+                    rows.append(
+                        {
+                            "restore_secs": time.perf_counter() - assigned_secs,
+                            "cpu_secs": cpu_secs_of(worker.pid) - assigned_cpu_secs,
+                            "resident_mb": _resident_mb(worker.pid),
+                            "peak_mb": peak_mb_of(worker.pid),
+                        }
+                    )
+                finally:
+                    worker.stop(signal.SIGKILL)
+                say(f"{repeat + 1}/{n_repeats}: {rows[-1]['restore_secs']:.1f} s")
+    finally:
+        delete_topics(bootstrap, [topic, *outputs])
+    return {"scored_mb": scored_mb, "written_mb": checkpoint_mb, "repeats": rows}
+
+
+def _wait(worker: WorkerProcess, is_done: Callable[[], bool]) -> None:
+    deadline_secs = time.monotonic() + _TIMEOUT_SECS
+    while not is_done():
+        worker.require_running()
+        if time.monotonic() > deadline_secs:
+            raise RuntimeError(f"not done after {_TIMEOUT_SECS:.0f} s\n{worker.last_log_lines()}")
+        time.sleep(0.05)
+
+
+def _metric(port: int, name: str) -> float:
+    """Sum of a metric of the worker over its labels; 0.0 while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+    except OSError:
+        return 0.0
+    values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(f"streamwarden_{name}")]
+    return sum(map(float, values))
+
+
+def _wait_for_checkpoints(worker: WorkerProcess, port: int) -> None:
+    """Until none has been written for two and a half of their intervals: the last ones include everything."""
+    n, since_secs = -1.0, time.monotonic()
+    while time.monotonic() - since_secs < 2.5 * _INTERVAL_SECS:
+        worker.require_running()
+        now = _metric(port, "checkpoint_seconds_count")
+        if now != n:
+            n, since_secs = now, time.monotonic()
+        time.sleep(0.5)
+
+
+def _resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="streamwarden bench recovery", description=(__doc__ or "").splitlines()[0])
+    by_series = {workload.n_series: workload for workload in WORKLOADS.values() if workload.name in ("native-100k", "native-1m")}
+    parser.add_argument("--series", type=int, nargs="+", choices=sorted(by_series), default=sorted(by_series))
+    parser.add_argument("--model", default="gaussian_scorer", help="of every series; `default` for the default detector")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
+    parser.add_argument("--json", metavar="FILE", help="where every repeat goes, with machine, versions, commit and seed")
+    given = parser.parse_args(arguments)
+    progress = Console(stderr=True)
+    say = lambda text: progress.print(text, style="dim")  # noqa: E731
+    report: dict[str, Any] = {
+        "benchmark": "recovery",
+        "model": given.model,
+        "machine": describe_machine(_PACKAGES),
+        "results": {},
+    }
+    titles = ("series", "restore s", "least-most", "CPU s", "written MB", "resident MB", "peak MB", "scored MB")
+    table = Table(*titles, title=f"a worker takes over, {given.model}")
+    with open_broker(given.broker, say) as (bootstrap, broker_name):
+        report["broker"] = broker_name
+        for n_series in given.series:
+            workload = by_series[n_series]
+            result = measure(bootstrap, workload, given.model, given.repeats, say)
+            report["results"][workload.name] = {"seed": workload.seed, **result}
+            rows = result["repeats"]
+            middle = {key: median(row[key] for row in rows) for key in rows[0]}
+            restores = [row["restore_secs"] for row in rows]
+            table.add_row(
+                f"{n_series:,}",
+                f"{middle['restore_secs']:.1f}",
+                f"{min(restores):.1f}-{max(restores):.1f}",
+                f"{middle['cpu_secs']:.1f}",
+                f"{result['written_mb']:,.0f}",
+                f"{middle['resident_mb']:,.0f}",
+                f"{middle['peak_mb']:,.0f}",
+                f"{result['scored_mb']:,.0f}",
+            )
+    if given.json:
+        Path(given.json).write_text(json.dumps(report, indent=1) + "\n")
+        say(f"every repeat is in {given.json}")
+    Console(width=None if Console().is_terminal else 140).print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
