@@ -402,7 +402,9 @@ class WorkerSettings(Section):
         1.0, description="Seconds between two commits of the offsets that are done; they are committed on an orderly stop too."
     )
     checkpoint_interval_secs: Annotated[float, Field(gt=0)] = Field(
-        10.0, description="Seconds between two checkpoints of a partition; there is one on an orderly stop too."
+        10.0,
+        description="Least time between two checkpoints of a partition; longer where all would take more than 4 % of the time. "
+        "There is one on an orderly stop too.",
     )
     event_secs_per_sec: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
         1.0,

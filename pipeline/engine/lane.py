@@ -36,7 +36,10 @@ from pipeline.samples.batch import SampleBatch
 
 __all__ = ["SNAPSHOT_VERSION", "Coverage", "Lane", "LaneOutput"]
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
+"""Written.  Version 1, which can be read as well, had labels as objects."""
+
+_READABLE_VERSIONS = (1, SNAPSHOT_VERSION)
 
 _NS_PER_MS = 1_000_000
 _LATEST_MS = 7_258_118_400_000
@@ -243,10 +246,10 @@ class Lane:
             version (``SNAPSHOT_VERSION``), or damaged.
         """
         head = snapshot["head"]
-        if head["version"] != SNAPSHOT_VERSION:
+        if head["version"] not in _READABLE_VERSIONS:
             raise StateError(
-                f"snapshot of a lane: found version {head['version']!r}, expected {SNAPSHOT_VERSION}; run the release that wrote "
-                "it, or start without it",
+                f"snapshot of a lane: found version {head['version']!r}, expected at most {SNAPSHOT_VERSION}; run the release that "
+                "wrote it, or start without it",
                 code="SNAPSHOT_VERSION",
             )
         if head["source"] != [self._source.name, self._partition] or self.accounting.consumed:

@@ -188,7 +188,7 @@ class SeriesIndex:
             heapq.heappush(self._free, slot)
 
     def snapshot(self, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
-        """Series in slots from `start` up to `stop`: ``slots`` (N,) int64, ascending; ``labels`` (B,) uint8, JSON objects in a list.
+        """Series in slots from `start` up to `stop`: ``slots`` (N,) int64, ascending; ``labels`` (B,) uint8, as JSON.
 
         Examples
         --------
@@ -196,10 +196,10 @@ class SeriesIndex:
         >>> index.open_slots(["cpu"], index.find_slots(["cpu"]), 0, 1, lambda key: {"__name__": key})
         >>> snapshot = index.snapshot(0, 10)
         >>> snapshot["slots"].tolist(), bytes(snapshot["labels"])
-        ([0], b'[{"__name__":"cpu"}]')
+        ([0], b'[[["__name__","cpu"]]]')
         """
         live = [(slot, labels) for slot, labels in enumerate(self._label_sets[start:stop], start) if labels is not None]
-        raw = orjson.dumps([labels.to_dict() for _, labels in live])
+        raw = b"".join((b"[", b",".join([labels.to_json() for _, labels in live]), b"]"))
         return {
             "slots": np.array([slot for slot, _ in live], dtype=np.int64),
             "labels": np.frombuffer(raw, dtype=np.uint8),
@@ -276,7 +276,9 @@ def _read_series(snapshots: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterato
     for snapshot in snapshots:
         try:
             all_labels = orjson.loads(snapshot["labels"].tobytes())
-            yield from zip(snapshot["slots"].astype(np.int64, casting="safe").tolist(), map(LabelSet, all_labels), strict=True)
+            # Pairs, or objects as the first version had them.
+            label_sets = (LabelSet(dict(labels)) for labels in all_labels)
+            yield from zip(snapshot["slots"].astype(np.int64, casting="safe").tolist(), label_sets, strict=True)
         except (ValueError, TypeError, KeyError, AttributeError, SampleError) as error:
             raise StateError(
                 f"series index: {error}; expected slots and as many objects of labels; the snapshot is damaged, take an older one",

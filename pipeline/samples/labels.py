@@ -100,6 +100,16 @@ class LabelSet:
         """A fresh dict in canonical order."""
         return dict(self.pairs)
 
+    def to_json(self) -> bytes:
+        """The pairs as a JSON list of lists; its bytes are one for one with the label set.
+
+        Examples
+        --------
+        >>> LabelSet({"__name__": "cpu"}).to_json()
+        b'[["__name__","cpu"]]'
+        """
+        return self._canonical
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LabelSet) and self._canonical == other._canonical
 

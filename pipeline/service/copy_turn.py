@@ -1,39 +1,60 @@
-"""Whose turn it is to hold a copy of a lane's state: one lane at a time, so that many do not cost the memory of all."""
+"""Whose turn it is to hold a copy of a lane's state: one lane at a time, and all of them together for a small part of the time."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
-__all__ = ["CopyTurn"]
+__all__ = ["MOST_OF_TIME", "CopyTurn"]
+
+MOST_OF_TIME = 0.04
+"""Share of the time that checkpoints may take: after one that took a second there is none for 25."""
 
 
 class CopyTurn:
-    """A lock of the event loop that can also be tried without waiting.
+    """A lock of the event loop, shared by the lanes of a process.
+
+    Whoever must have it (a restore) waits for it.  Whoever can wait (a checkpoint) tries, and comes again; it gets it only when
+    checkpoints have taken no more than `MOST_OF_TIME` so far.
+
+    Parameters
+    ----------
+    monotonic_secs : callable
+        The clock.
 
     Examples
     --------
-    >>> turn = CopyTurn()
-    >>> turn.try_take(), turn.try_take()
-    (True, False)
-    >>> turn.give_back(), turn.try_take()
-    (None, True)
+    >>> now_secs = 100.0
+    >>> turn = CopyTurn(lambda: now_secs)
+    >>> turn.try_take(), turn.try_take(), turn.give_back(spent_secs=2.0), turn.try_take()
+    (True, False, None, False)
+    >>> now_secs = 151.0
+    >>> turn.try_take()
+    True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic_secs: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic_secs = monotonic_secs
         self._free = asyncio.Event()
         self._free.set()
+        self._rest_until_secs = 0.0
 
     def try_take(self) -> bool:
-        """Take it if it is free; whether it was."""
-        is_free = self._free.is_set()
+        """Take it for a checkpoint, if it is free and it is time; whether it was taken."""
+        if not self._free.is_set() or self._monotonic_secs() < self._rest_until_secs:
+            return False
         self._free.clear()
-        return is_free
+        return True
 
     async def take(self) -> None:
         """Wait until it is free, and take it."""
-        while not self.try_take():
+        while not self._free.is_set():
             await self._free.wait()
+        self._free.clear()
 
-    def give_back(self) -> None:
-        """Let the next one have it."""
+    def give_back(self, spent_secs: float = 0.0) -> None:
+        """Let the next one have it; a checkpoint tells how long it took, s."""
+        if spent_secs:
+            self._rest_until_secs = self._monotonic_secs() + spent_secs / MOST_OF_TIME
         self._free.set()

@@ -88,6 +88,7 @@ class DurableLane:
         self._may_commit = False
         self._due_secs = 0.0
         self._saved_offset = -1
+        self._copy_secs = 0.0
         self._saving: asyncio.Task[None] | None = None
         self.lane = self._new_lane()
 
@@ -129,7 +130,9 @@ class DurableLane:
         self._has_turn = self._turn.try_take()
         if not self._has_turn:
             return
-        self._saving = asyncio.create_task(self._save_beside(self._take()))
+        checkpoint = self._take()
+        self._copy_secs = time.monotonic() - now_secs
+        self._saving = asyncio.create_task(self._save_beside(checkpoint))
         # Cancelled before it began it cannot do so itself.
         self._saving.add_done_callback(lambda task: self._give_turn_back() if task.cancelled() else None)
         self._due_secs = now_secs + self._config.worker.checkpoint_interval_secs
@@ -257,10 +260,8 @@ class DurableLane:
         started_secs, n_bytes_before = time.monotonic(), self._store.n_bytes_written
         is_saved = False
         try:
-            blocks = await asyncio.to_thread(checkpoint.encode)
-            checkpoint.snapshot.clear()
-            await asyncio.to_thread(trim_heap)
-            self._give_turn_back()
+            blocks, encode_secs = await asyncio.to_thread(_encode, checkpoint)
+            self._give_turn_back(self._copy_secs + encode_secs)
             await self._hold()
             await self._store.save(checkpoint.offset, blocks)
             is_saved = True
@@ -280,11 +281,20 @@ class DurableLane:
             n_bytes=self._store.n_bytes_written - n_bytes_before,
         )
 
-    def _give_turn_back(self) -> None:
+    def _give_turn_back(self, spent_secs: float = 0.0) -> None:
         if self._has_turn:
             self._has_turn = False
-            self._turn.give_back()
+            self._turn.give_back(spent_secs)
 
     async def _wait_saved(self) -> None:
         if self._saving is not None:
             await asyncio.wait({self._saving})
+
+
+def _encode(checkpoint: LaneCheckpoint) -> tuple[dict[str, bytes], float]:
+    """The blocks, and the CPU time they took; the copy they were made of is gone."""
+    started_secs = time.thread_time()
+    blocks = checkpoint.encode()
+    checkpoint.snapshot.clear()
+    trim_heap()
+    return blocks, time.thread_time() - started_secs
