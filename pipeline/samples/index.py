@@ -188,21 +188,28 @@ class SeriesIndex:
             heapq.heappush(self._free, slot)
 
     def snapshot(self, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
-        """Series in slots from `start` up to `stop`: ``slots`` (N,) int64, ascending; ``labels`` (B,) uint8, as JSON.
+        """Series in slots from `start` up to `stop`.
+
+        Returns
+        -------
+        dict
+            ``slots`` (N,) int64, ascending; ``labels`` (B,) uint8, `LabelSet.to_json` of each one after another; ``n_bytes`` (N,) int64
+            of each.
 
         Examples
         --------
         >>> index = SeriesIndex(2)
         >>> index.open_slots(["cpu"], index.find_slots(["cpu"]), 0, 1, lambda key: {"__name__": key})
         >>> snapshot = index.snapshot(0, 10)
-        >>> snapshot["slots"].tolist(), bytes(snapshot["labels"])
-        ([0], b'[[["__name__","cpu"]]]')
+        >>> snapshot["slots"].tolist(), bytes(snapshot["labels"]), snapshot["n_bytes"].tolist()
+        ([0], b'[["__name__","cpu"]]', [20])
         """
-        live = [(slot, labels) for slot, labels in enumerate(self._label_sets[start:stop], start) if labels is not None]
-        raw = b"".join((b"[", b",".join([labels.to_json() for _, labels in live]), b"]"))
+        slots = [slot for slot, labels in enumerate(self._label_sets[start:stop], start) if labels is not None]
+        raw = [self.label_set(slot).to_json() for slot in slots]
         return {
-            "slots": np.array([slot for slot, _ in live], dtype=np.int64),
-            "labels": np.frombuffer(raw, dtype=np.uint8),
+            "slots": np.array(slots, dtype=np.int64),
+            "labels": np.frombuffer(b"".join(raw), dtype=np.uint8),
+            "n_bytes": np.array(list(map(len, raw)), dtype=np.int64),
         }
 
     def restore(self, n_slots: int, snapshots: Iterable[Mapping[str, npt.NDArray[Any]]]) -> None:
@@ -275,12 +282,21 @@ class SeriesIndex:
 def _read_series(snapshots: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[tuple[int, LabelSet]]:
     for snapshot in snapshots:
         try:
-            all_labels = orjson.loads(snapshot["labels"].tobytes())
-            # Pairs, or objects as the first version had them.
-            label_sets = (LabelSet(dict(labels)) for labels in all_labels)
+            label_sets = _read_label_sets(snapshot)
             yield from zip(snapshot["slots"].astype(np.int64, casting="safe").tolist(), label_sets, strict=True)
         except (ValueError, TypeError, KeyError, AttributeError, SampleError) as error:
             raise StateError(
-                f"series index: {error}; expected slots and as many objects of labels; the snapshot is damaged, take an older one",
+                f"series index: {error}; expected slots and as many label sets; the snapshot is damaged, take an older one",
                 code="SERIES_INDEX",
             ) from error
+
+
+def _read_label_sets(snapshot: Mapping[str, npt.NDArray[Any]]) -> list[LabelSet]:
+    raw = snapshot["labels"].tobytes()
+    if "n_bytes" not in snapshot:
+        # The first version: objects in a list.
+        return list(map(LabelSet, orjson.loads(raw)))
+    ends = np.cumsum(snapshot["n_bytes"]).tolist()
+    if (ends[-1] if ends else 0) != len(raw):
+        raise ValueError(f"found {len(raw)} bytes of labels")
+    return [LabelSet.from_json(raw[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
