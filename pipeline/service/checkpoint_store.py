@@ -17,7 +17,7 @@ from __future__ import annotations
 import secrets
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -144,12 +144,15 @@ class CheckpointTopic:
         Writes messages, acknowledged.
     read : callable
         Partition → everything that stands in it, oldest first.
+    sources : dict of int to set of bytes
+        Partition → the sources whose keys were seen in it, by whoever has read it.
     """
 
     name: str
     n_partitions: int
     publish: Callable[[Sequence[Message]], Awaitable[None]]
     read: Callable[[int], AsyncIterator[Sequence[_Record]]]
+    sources: dict[int, set[bytes]] = field(default_factory=dict)
 
 
 class CheckpointStore:
@@ -207,8 +210,10 @@ class CheckpointStore:
         if found is None:
             # The topic may have been given more partitions since.
             for other in range(self._topic.n_partitions):
-                if other != self._home:
-                    found = found or await self._read(other)
+                # Elsewhere nothing is written any more: who has read it once knows whose checkpoints are there.
+                is_there = other not in self._topic.sources or self._source.encode() in self._topic.sources[other]
+                if found is None and other != self._home and is_there:
+                    found = await self._read(other)
         highest = 0 if found is None else _number(found.manifest.tenure)
         self._begin_tenure(max(highest, _number(self._tenure)))
         return found
@@ -272,15 +277,18 @@ class CheckpointStore:
     async def _read(self, home: int) -> StoredCheckpoint | None:
         raw_by_key: dict[bytes, bytes] = {}
         prefix = f"{self._source}/".encode()
+        sources: set[bytes] = set()
         async for records in self._topic.read(home):
             for record in records:
                 key = record.key or b""
+                sources.add(b"/".join(key.split(b"/", 3)[:3]))
                 if not key.startswith(prefix):
                     continue
                 if record.value is None:
                     raw_by_key.pop(key, None)
                 else:
                     raw_by_key[key] = record.value
+        self._topic.sources[home] = sources
         manifests = [Manifest.from_json(raw) for key, raw in raw_by_key.items() if key.endswith(b"/manifest")]
         if not manifests:
             return None
