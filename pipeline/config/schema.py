@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipeline.config.checkpoint_copy import CheckpointCopySettings
 from pipeline.config.providers import LocalProvider, ProviderSettings
 from pipeline.config.section import Form, Glob, LabelName, Match, NonEmpty, Secret, Section
 from pipeline.config.trial import Trial
@@ -405,6 +406,9 @@ class WorkerSettings(Section):
         10.0,
         description="Least time between two checkpoints of a partition; longer where all would take more than 4 % of the time. "
         "There is one on an orderly stop too.",
+    )
+    checkpoint_copy: CheckpointCopySettings | None = Field(
+        None, description="Where a second copy of the checkpoints goes; null makes none."
     )
     event_secs_per_sec: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
         1.0,

@@ -196,6 +196,15 @@ class CheckpointStore:
         """Source offset of the last checkpoint of this tenure; None when there is none yet."""
         return None if self._last is None else self._last.offset
 
+    @property
+    def manifest(self) -> Manifest | None:
+        """Of the last checkpoint of this tenure; None when there is none yet."""
+        return self._last
+
+    def follow(self, tenure: str) -> None:
+        """Begin a tenure later than one that was found elsewhere."""
+        self._begin_tenure(max(_number(tenure), _number(self._tenure)))
+
     async def load(self) -> StoredCheckpoint | None:
         """The newest checkpoint there is; None when the partition has none.  Begins a tenure.
 

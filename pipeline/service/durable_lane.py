@@ -14,7 +14,8 @@ from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.checkpoint import LaneCheckpoint, restore_lane, take_checkpoint
 from pipeline.engine.lane import Lane
 from pipeline.errors import StateError
-from pipeline.service.checkpoint_store import CheckpointStore
+from pipeline.service.checkpoint_copy import CheckpointCopy
+from pipeline.service.checkpoint_store import CheckpointStore, StoredCheckpoint
 from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.heap import trim_heap
 from pipeline.service.partition_reader import PartitionReader
@@ -50,6 +51,8 @@ class DurableLane:
         Told of what ends the process.
     turn : CopyTurn
         Of all lanes of the process.
+    copy : CheckpointCopy, optional
+        Where a second copy of checkpoints goes.
     is_fresh : bool
         Pass over what checkpoints there are: learn again from the restart horizon.
 
@@ -70,6 +73,7 @@ class DurableLane:
         hold: Callable[[], Awaitable[None]],
         fail: Callable[[BaseException], None],
         turn: CopyTurn,
+        copy: CheckpointCopy | None = None,
         *,
         is_fresh: bool,
     ) -> None:
@@ -82,6 +86,7 @@ class DurableLane:
         self._hold = hold
         self._fail = fail
         self._turn = turn
+        self._copy = copy
         self._has_turn = False
         self._is_fresh = is_fresh
         self._place: dict[str, Any] = {"topic": source.name, "partition": partition}
@@ -111,6 +116,11 @@ class DurableLane:
         if restart is not None:
             return restart
         if committed is not None and not self._is_fresh:
+            started_secs = time.monotonic()
+            stored = None if self._copy is None else await self._copy.load()
+            if stored is not None:
+                self._store.follow(stored.manifest.tenure)
+                return await self._restore_stored(stored, started_secs, "copy")
             raise StateError(
                 f"{self._source.name}/{self._partition}: the group {self._config.worker.group} has committed offset {committed}, but "
                 f"there is no checkpoint in {self._config.outputs.checkpoints.name}; expected one; bring the topic back, or start the "
@@ -192,6 +202,8 @@ class DurableLane:
         """Write nothing more."""
         if self._saving is not None:
             self._saving.cancel()
+        if self._copy is not None:
+            self._copy.close()
 
     def _new_lane(self) -> Lane:
         return Lane(self._config, self._source, self._partition, config_hash=self._hash)
@@ -199,8 +211,9 @@ class DurableLane:
     async def _restore_checkpoint(self) -> Restart | None:
         started_secs = time.monotonic()
         stored = await self._store.load()
-        if stored is None or self._is_fresh:
-            return None
+        return None if stored is None or self._is_fresh else await self._restore_stored(stored, started_secs, "topic")
+
+    async def _restore_stored(self, stored: StoredCheckpoint, started_secs: float, place: str) -> Restart:
         lane = self._new_lane()
         n_blocks, n_bytes = len(stored.blocks), sum(map(len, stored.blocks.values()))
         await self._turn.take()
@@ -235,6 +248,7 @@ class DurableLane:
             n_blocks=n_blocks,
             n_bytes=n_bytes,
             secs=round(secs, 3),
+            source=place,
             is_config_same=stored.manifest.config_hash == self._hash,
         )
         start = max(offset, bounds.first)
@@ -268,6 +282,8 @@ class DurableLane:
         finally:
             if not is_saved:
                 self.lane.dirty.put_back(checkpoint.blocks)
+        if self._copy is not None and self._store.manifest is not None:
+            self._copy.keep(self._store.manifest, blocks)
         self._saved_offset = checkpoint.offset
         self._may_commit = True
         metrics, topic = self._telemetry.metrics, self._source.name

@@ -26,6 +26,7 @@ from pipeline.crosscheck.stage import CrosscheckStage
 from pipeline.errors import BrokerError, StateError, StreamwardenError
 from pipeline.service.app import WorkerApp, build_app
 from pipeline.service.assignment import Assignment
+from pipeline.service.checkpoint_copy import CheckpointCopy, build_copy_clients
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.crosscheck_flow import CrosscheckFlow
@@ -82,6 +83,8 @@ class Worker:
         self._stop = asyncio.Event()
         self._stop_asked_secs: float | None = None
         self._copy_turn = CopyTurn()
+        where = config.worker.checkpoint_copy
+        self._copy_clients = None if where is None else build_copy_clients(where)
         self._is_warm = False
         self._was_ready = False
         self._pulse_secs = time.monotonic()
@@ -140,6 +143,8 @@ class Worker:
             self._fail(error)
         finally:
             await self._stage.close()
+            if self._copy_clients is not None:
+                self._copy_clients.close()
             await self._publisher.close(timeout_secs=2.0)
             await self._state_publisher.close(timeout_secs=2.0)
 
@@ -269,6 +274,10 @@ class Worker:
             return IncidentFlow(config, tp.partition, self._publisher, self._incident_clock, self._telemetry, hold)
         source, hold = self._sources[tp.topic], self._assignment.hold
         store = CheckpointStore(self._checkpoints, config.worker.group, tp.topic, tp.partition, self._hash)
+        copy = None
+        if self._copy_clients is not None and config.worker.checkpoint_copy is not None:
+            group, where = config.worker.group, config.worker.checkpoint_copy
+            copy = CheckpointCopy(where, self._copy_clients, group, tp.topic, tp.partition, self._telemetry)
         durable = DurableLane(
             config,
             self._hash,
@@ -279,6 +288,7 @@ class Worker:
             hold,
             self._fail,
             self._copy_turn,
+            copy,
             is_fresh=self._is_fresh,
         )
         return SourceFlow(config, source, tp.partition, durable, self._publisher, self._telemetry)

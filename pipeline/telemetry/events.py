@@ -56,6 +56,7 @@ EVENTS: dict[str, EventSpec] = {
     "batch_failed": EventSpec(logging.ERROR, "A stage raised; the record that made it is looked for."),
     "incidents_restored": _each(logging.INFO, "Incidents were restored."),
     "checkpoint_restored": _each(logging.INFO, "State was restored from a checkpoint."),
+    "checkpoint_copy_failed": EventSpec(logging.WARNING, "The second copy of a checkpoint could not be written."),
     "checkpoint_written": EventSpec(logging.DEBUG, "Checkpoint was written."),
     "batch_processed": EventSpec(logging.DEBUG, "Batch was processed."),
     "records_dead_lettered": EventSpec(logging.WARNING, "Records could not be used and went to the dead-letter topic."),

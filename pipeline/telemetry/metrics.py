@@ -90,6 +90,12 @@ METRICS: tuple[MetricSpec, ...] = (
         "Bytes of state written to the checkpoint topic.",
     ),
     MetricSpec(
+        "checkpoint_copies_total",
+        "counter",
+        ("outcome",),
+        "Second copies of checkpoints in S3: written, failed.",
+    ),
+    MetricSpec(
         "restore_seconds",
         "histogram",
         ("topic",),

@@ -14,6 +14,7 @@ import pytest
 
 import pipeline.crosscheck
 from pipeline.crosscheck.remote.aws import MODEL_DIR
+from pipeline.service import checkpoint_copy
 
 ROOT = Path(__file__).parents[2]
 IAM = ROOT / "docs" / "iam"
@@ -44,6 +45,7 @@ CASES: dict[str, tuple[list[str], str, list[str], set[str]]] = {
     "amp setup": (["set_up.py"], "aps", ["amp-setup.json"], set()),
     "opensearch": (["opensearch.py"], "es", ["opensearch-read.json"], set()),
 }
+COPY = Path(checkpoint_copy.__file__)
 ROLES = {"lookout-role-s3.json", "lookout-role-sns.json", "lookout-role-trust.json"}
 """What AWS itself does on our behalf."""
 
@@ -97,9 +99,16 @@ def test_every_module_that_calls_is_looked_at() -> None:
     assert calling == looked_at
 
 
+def test_the_policy_of_checkpoint_copies_allows_what_they_call() -> None:
+    # Listing objects is another action than its API.
+    called = {f"s3:{api}" for api in list_apis(COPY) - {"ListObjectsV2"}} | {"s3:ListBucket"}
+    assert actions("checkpoint-copy.json") == called
+    assert len(called) == 4
+
+
 def test_every_file_is_used_and_told_of() -> None:
     files = {path.name for path in IAM.glob("*.json")}
-    assert files == {file for _, _, own, _ in CASES.values() for file in own} | ROLES
+    assert files == {file for _, _, own, _ in CASES.values() for file in own} | ROLES | {"checkpoint-copy.json"}
     readme = (IAM / "README.md").read_text(encoding="utf-8")
     assert all(f"`{file}`" in readme for file in files)
 
