@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "pipeline": ("benchmarks.pipeline.run", "CPU a message of the worker beside its rivals, on one topic of an Apache Kafka."),
     "recovery": ("benchmarks.recovery", "How long a worker takes to be where it was after a crash, and what its series weigh."),
     "stages": ("benchmarks.pipeline.stages", "Where the time of a message goes: bytes, scan, series, the whole lane; no broker."),
+    "memory": ("benchmarks.memory", "Bytes a series by model, resident in a process of its own."),
     "compare": ("benchmarks.compare", "Two results of the same benchmark: which ratios became worse; fails when one did."),
     "models": ("benchmarks.models", "Nanoseconds a sample of every model beside river, compile times, bytes a series."),
     "quality": (

@@ -18,7 +18,7 @@ import secrets
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -26,6 +26,7 @@ import orjson
 from pipeline.errors import StateError
 from pipeline.failpoint import reach
 from pipeline.history.partition import partition_of
+from pipeline.service.checkpoint_reads import CheckpointReads, StoredRecord
 from pipeline.service.publisher import Message
 
 __all__ = ["CheckpointStore", "CheckpointTopic", "Manifest", "StoredCheckpoint"]
@@ -120,16 +121,6 @@ class StoredCheckpoint:
     blocks: dict[str, bytes]
 
 
-class _Record(Protocol):
-    @property
-    def key(self) -> bytes | None:
-        """Key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """Value; None = tombstone."""
-
-
 @dataclass(frozen=True, slots=True)
 class CheckpointTopic:
     """The topic that checkpoints are kept in.
@@ -144,15 +135,18 @@ class CheckpointTopic:
         Writes messages, acknowledged.
     read : callable
         Partition → everything that stands in it, oldest first.
-    sources : dict of int to set of bytes
-        Partition → the sources whose keys were seen in it, by whoever has read it.
+    reads : CheckpointReads
+        Shares one reading of a partition among all stores of this topic that load at a time.
     """
 
     name: str
     n_partitions: int
     publish: Callable[[Sequence[Message]], Awaitable[None]]
-    read: Callable[[int], AsyncIterator[Sequence[_Record]]]
-    sources: dict[int, set[bytes]] = field(default_factory=dict)
+    read: Callable[[int], AsyncIterator[Sequence[StoredRecord]]]
+    reads: CheckpointReads = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", CheckpointReads(self.read))
 
 
 class CheckpointStore:
@@ -220,7 +214,8 @@ class CheckpointStore:
             # The topic may have been given more partitions since.
             for other in range(self._topic.n_partitions):
                 # Elsewhere nothing is written any more: who has read it once knows whose checkpoints are there.
-                is_there = other not in self._topic.sources or self._source.encode() in self._topic.sources[other]
+                sources = self._topic.reads.sources
+                is_there = other not in sources or self._source.encode() in sources[other]
                 if found is None and other != self._home and is_there:
                     found = await self._read(other)
         highest = 0 if found is None else _number(found.manifest.tenure)
@@ -284,20 +279,7 @@ class CheckpointStore:
         self._last = manifest
 
     async def _read(self, home: int) -> StoredCheckpoint | None:
-        raw_by_key: dict[bytes, bytes] = {}
-        prefix = f"{self._source}/".encode()
-        sources: set[bytes] = set()
-        async for records in self._topic.read(home):
-            for record in records:
-                key = record.key or b""
-                sources.add(b"/".join(key.split(b"/", 3)[:3]))
-                if not key.startswith(prefix):
-                    continue
-                if record.value is None:
-                    raw_by_key.pop(key, None)
-                else:
-                    raw_by_key[key] = record.value
-        self._topic.sources[home] = sources
+        raw_by_key = await self._topic.reads.find(home, f"{self._source}/".encode())
         manifests = [Manifest.from_json(raw) for key, raw in raw_by_key.items() if key.endswith(b"/manifest")]
         if not manifests:
             return None
