@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Cost of a message in the steady state: between the first point past a fifth of the messages and the last.
+    """Cost of a message in the steady state: between the first point past a fifth of the messages (JVM: half) and the last.
 
     Start-up is not in it.
 
@@ -62,8 +62,13 @@ class Cost(NamedTuple):
     facts: dict[str, Any]
 
 
-def cost_of(points: list[Point], peak_mb: float, facts: dict[str, Any]) -> Cost:
-    """The cost between two of the points.
+WARM_SHARE = 0.2
+JVM_WARM_SHARE = 0.5
+"""Part of the messages after which a program counts as warm.  What runs on the JVM is compiled while it runs, for seconds."""
+
+
+def cost_of(points: list[Point], peak_mb: float, facts: dict[str, Any], warm_share: float = WARM_SHARE) -> Cost:
+    """The cost between the first point past `warm_share` of the messages and the last.
 
     Examples
     --------
@@ -72,7 +77,7 @@ def cost_of(points: list[Point], peak_mb: float, facts: dict[str, Any]) -> Cost:
     (1000.0, 800, 1.0)
     """
     last = points[-1]
-    first = next(point for point in points if 5 * point.n_messages >= last.n_messages)
+    first = next(point for point in points if point.n_messages >= warm_share * last.n_messages)
     n = last.n_messages - first.n_messages
     if n <= 0:
         raise RuntimeError(f"nothing between the first and the last point: {points}")
@@ -98,6 +103,9 @@ class Contender(ABC):
     sentence: str
     share: float
 
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
+        """Get what it needs beyond this repository, before anything is measured."""
+
     @abstractmethod
     def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
         """Read the first `n_messages` (about: partitions are read side by side)."""
@@ -117,7 +125,7 @@ class Rival(Contender):
         return run_process(command)
 
 
-def run_process(command: list[str], cwd: Path | None = None) -> Cost:
+def run_process(command: list[str], cwd: Path | None = None, warm_share: float = WARM_SHARE) -> Cost:
     """Run a rival that prints its points as JSON lines."""
     points: list[Point] = []
     facts: dict[str, Any] = {}
@@ -138,7 +146,7 @@ def run_process(command: list[str], cwd: Path | None = None) -> Cost:
         if status != 0 or len(points) < 2:
             errors.seek(0)
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {errors.read().decode()[-2_000:]}")
-    return cost_of(points, facts.pop("peak_mb", 0.0), facts)
+    return cost_of(points, facts.pop("peak_mb", 0.0), facts, warm_share)
 
 
 def make_config(

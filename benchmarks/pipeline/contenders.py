@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.pipeline.contender import Contender, Rival, Worker
-from benchmarks.pipeline.java_rival import JavaRival
+from benchmarks.pipeline.java_rival import JvmRival, StreamsRival
+from benchmarks.pipeline.python_rival import EnvironmentRival
 
 __all__ = ["CONTENDERS", "DEFAULT"]
 
@@ -11,6 +12,7 @@ _GAUSSIAN = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {
 # Of what is normal no sample passes it: the candidates are the spikes of the workload.
 _STRICT = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.999999999}}
 _FOREST = {"provider": {"type": "local", "family": "random_cut_forest"}}
+_FLINK_OPTIONS = ("--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED")
 _NONE = {"name": "none", "match": {"name": "no_such_metric"}}
 
 CONTENDERS: dict[str, Contender] = {
@@ -33,8 +35,26 @@ CONTENDERS: dict[str, Contender] = {
         Rival("confluent-bare", "confluent-kafka's consume, length of the value", 1.0, "confluent_loop.py", ("bare",)),
         Rival("confluent-orjson", "the same and orjson", 1.0, "confluent_loop.py", ("orjson",)),
         Rival("confluent-river", "the same, orjson and river's GaussianScorer", 0.3, "confluent_loop.py", ("river",)),
-        JavaRival("java-bare", "a plain Java consumer, length of the value", 1.0, "bare"),
-        JavaRival("java-zscore", "the same, fastjson2 and a z-score in a HashMap", 1.0, "zscore"),
+        EnvironmentRival("quix-river", "Quix Streams, river's GaussianScorer", 0.1, "quix_river.py", "quix.txt"),
+        EnvironmentRival("bytewax-river", "Bytewax, orjson and river's GaussianScorer", 0.1, "bytewax_river.py", "bytewax.txt"),
+        JvmRival("java-bare", "a plain Java consumer, length of the value", 1.0, "java", "PlainConsumer", ("bare",)),
+        JvmRival("java-zscore", "the same, fastjson2 and a z-score in a HashMap", 1.0, "java", "PlainConsumer", ("zscore",)),
+        StreamsRival(
+            "kafka-streams",
+            "Kafka Streams, Jackson, a z-score in an in-memory store with changelog",
+            1.0,
+            "streams",
+            "StreamsRival",
+        ),
+        JvmRival(
+            "flink",
+            "Flink, Jackson, a z-score in keyed heap state, no checkpoints",
+            1.0,
+            "flink",
+            "FlinkRival",
+            (),
+            _FLINK_OPTIONS,
+        ),
     )
 }
 """By name."""

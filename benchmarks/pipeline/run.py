@@ -104,6 +104,8 @@ def main(arguments: list[str] | None = None) -> int:
     machine = describe_machine(_PACKAGES)
     workload = WORKLOADS[chosen.workload]
     costs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen.only}
+    for name in chosen.only:
+        CONTENDERS[name].prepare()
     with open_broker(chosen.broker, say) as (bootstrap, broker_name):
         topic = f"bench-{workload.name}"
         say(f"writing {chosen.messages:,} messages of {workload.name} ...")

@@ -27,6 +27,12 @@ def delete_topics(bootstrap: str, names: list[str]) -> None:
         gone.result(30)
 
 
+def delete_prefixed_topics(bootstrap: str, prefix: str) -> None:
+    """Delete every topic whose name begins so."""
+    names = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=30).topics
+    delete_topics(bootstrap, [name for name in names if name.startswith(prefix)])
+
+
 def count_partitions(bootstrap: str, topic: str) -> int:
     """Partitions of a topic."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
