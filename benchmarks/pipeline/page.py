@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.pipeline.contenders import CONTENDERS
 
@@ -21,8 +21,29 @@ _VERSIONS = ("python", "numba", "aiokafka", "faust-streaming", "river", "conflue
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
+def render_rows(report: dict[str, Any]) -> list[list[str]]:
+    """Head and rows of the table: medians, the least and the most of the repeats."""
+    rows = [["who", "does", "CPU µs a message", "least-most", "times `worker`", "k msg/s", "start-up CPU s", "peak MB"]]
+    for name, some in report["results"].items():
+        cpu_us = [one["cpu_us"] for one in some]
+        ratio = report["summary"].get("times_worker", {}).get(name)
+        rows.append(
+            [
+                name,
+                CONTENDERS[name].sentence if name in CONTENDERS else "",
+                f"{median(cpu_us):.2f}",
+                f"{min(cpu_us):.2f}-{max(cpu_us):.2f}",
+                "-" if ratio is None else f"{ratio:.2f}",
+                f"{1e3 / median(one['wall_us'] for one in some):,.0f}",
+                f"{median(one['startup_cpu_secs'] for one in some):.1f}",
+                f"{max(one['peak_mb'] for one in some):,.0f}",
+            ]
+        )
+    return rows
+
+
 def render_table(report: dict[str, Any]) -> str:
-    """The result as Markdown: medians, the least and the most of the repeats.
+    """The result as Markdown.
 
     Examples
     --------
@@ -31,22 +52,10 @@ def render_table(report: dict[str, Any]) -> str:
     >>> print(render_table(report).splitlines()[-1])
     | worker | the worker with GaussianScorer, the same model as river's below | 1.00 | 1.00-1.00 | 1.00 | 2,000 | 2.0 | 100 |
     """
-    lines = ["| who | does | CPU µs a message | least-most | times `worker` | k msg/s | start-up CPU s | peak MB |"]
-    lines.append("|---|---|---:|---:|---:|---:|---:|---:|")
-    for name, some in report["results"].items():
-        cpu_us = [one["cpu_us"] for one in some]
-        cells = [
-            name,
-            CONTENDERS[name].sentence,
-            f"{median(cpu_us):.2f}",
-            f"{min(cpu_us):.2f}-{max(cpu_us):.2f}",
-            f"{report['summary']['times_worker'][name]:.2f}",
-            f"{1e3 / median(one['wall_us'] for one in some):,.0f}",
-            f"{median(one['startup_cpu_secs'] for one in some):.1f}",
-            f"{max(one['peak_mb'] for one in some):,.0f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    header, *rows = render_rows(report)
+    return "\n".join(
+        [f"| {' | '.join(header)} |", "|---|---|---:|---:|---:|---:|---:|---:|", *(f"| {' | '.join(row)} |" for row in rows)]
+    )
 
 
 def describe(report: dict[str, Any]) -> str:
@@ -59,7 +68,7 @@ def describe(report: dict[str, Any]) -> str:
     return f"{what}, {report['broker']}; {where}; {versions}; commit {machine['commit'][:7]}."
 
 
-def draw(report: dict[str, Any], path: Path) -> None:
+def draw(report: dict[str, Any], target: Path | IO[str]) -> None:
     """Bars, logarithmic."""
     import matplotlib as mpl
 
@@ -76,7 +85,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("CPU time of the process a message, µs (logarithmic)")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(target, format="svg", metadata={"Date": None})
+    plt.close(figure)
 
 
 def main() -> None:

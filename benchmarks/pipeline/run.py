@@ -21,17 +21,19 @@ from statistics import median
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contenders import CONTENDERS, DEFAULT
 from benchmarks.pipeline.topic import delete_topics, fill
-from benchmarks.pipeline.workload import WORKLOADS
+from benchmarks.pipeline.workload import WORKLOADS, Workload
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 
 _PACKAGES = ("aiokafka", "confluent-kafka", "cramjam", "faust-streaming", "numba", "numpy", "orjson", "river")
 _REFERENCE = "worker"
 _LEAST_MESSAGES = 5_000
+_SPECIAL = frozenset({"worker-ordinary", "worker-checked", "worker-unchecked", "worker-forest"})
 
 
 @contextmanager
@@ -82,9 +84,64 @@ def make_table(costs: dict[str, list[dict[str, Any]]], summary: dict[str, Any]) 
     return table
 
 
+MATRIX = ("worker", "worker-default", "confluent-bare", "java-bare", "java-zscore")
+"""Who takes part in the workloads of the full suite; in native-2k everybody does."""
+
+
+def plan(suite: str, names: list[str], workload: str, n_messages: int) -> list[tuple[Workload, list[str], int]]:
+    """What is run: workload, contenders, messages.  The full suite is every workload; a million series get three rounds at least.
+
+    Examples
+    --------
+    >>> len(plan("full", ["worker"], "native-2k", 2_000_000)), len(plan("quick", ["worker"], "native-2k", 2_000_000))
+    (20, 1)
+    """
+    if suite == "quick":
+        return [(WORKLOADS[workload], names, n_messages)]
+    everybody = [name for name, contender in CONTENDERS.items() if contender.name not in _SPECIAL]
+    return [
+        (one, everybody if one.name == "native-2k" else list(MATRIX), max(n_messages, 3 * one.n_series))
+        for one in WORKLOADS.values()
+        if not one.name.endswith("-calm")
+    ]
+
+
+def estimate_secs(planned: list[tuple[Workload, list[str], int]], n_repeats: int) -> float:
+    """About how long a plan takes on two cores, s: 8 s to start and end a contender, 4 µs a message; 8 µs to write one."""
+    return sum(n * 8e-6 + n_repeats * len(names) * (8 + n * 4e-6) for _, names, n in planned)
+
+
+def run_workload(
+    bootstrap: str, workload: Workload, names: list[str], n_messages: int, n_repeats: int, say: Any, done: Any
+) -> dict[str, list[dict[str, Any]]]:
+    """Fill a topic and let each one read it, one after another, in every repeat; costs by contender.  `done` is called after each."""
+    costs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    topic = f"bench-{workload.name}"
+    say(f"writing {n_messages:,} messages of {workload.name} ...")
+    fill(bootstrap, topic, workload, n_messages)
+    try:
+        for repeat in range(n_repeats):
+            for name in names:
+                contender = CONTENDERS[name]
+                n = max(round(n_messages * contender.share), min(_LEAST_MESSAGES, n_messages))
+                say(f"{repeat + 1}/{n_repeats} {name}, {n:,} messages ...")
+                costs[name].append(contender.run(bootstrap, topic, n)._asdict())
+                say(f"    {costs[name][-1]['cpu_us']:.2f} µs")
+                done()
+    finally:
+        delete_topics(bootstrap, [topic])
+    return costs
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="streamwarden bench pipeline", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--suite",
+        choices=("quick", "full"),
+        default="quick",
+        help="quick: one workload; full: every workload and compression, a file of results each (hours)",
+    )
     parser.add_argument("--workload", default="native-2k", choices=sorted(WORKLOADS))
     parser.add_argument(
         "--messages", type=int, default=2_000_000, help="messages on the topic; what is slow reads a part of them"
@@ -102,38 +159,33 @@ def main(arguments: list[str] | None = None) -> int:
     progress = Console(stderr=True)
     say = lambda text: progress.print(text, style="dim")  # noqa: E731
     machine = describe_machine(_PACKAGES)
-    workload = WORKLOADS[chosen.workload]
-    costs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen.only}
-    for name in chosen.only:
+    planned = plan(chosen.suite, chosen.only, chosen.workload, chosen.messages)
+    for name in dict.fromkeys(name for _, names, _ in planned for name in names):
         CONTENDERS[name].prepare()
-    with open_broker(chosen.broker, say) as (bootstrap, broker_name):
-        topic = f"bench-{workload.name}"
-        say(f"writing {chosen.messages:,} messages of {workload.name} ...")
-        fill(bootstrap, topic, workload, chosen.messages)
-        try:
-            for repeat in range(chosen.repeats):
-                for name in chosen.only:
-                    contender = CONTENDERS[name]
-                    n = max(round(chosen.messages * contender.share), min(_LEAST_MESSAGES, chosen.messages))
-                    say(f"{repeat + 1}/{chosen.repeats} {name}, {n:,} messages ...")
-                    costs[name].append(contender.run(bootstrap, topic, n)._asdict())
-                    say(f"    {costs[name][-1]['cpu_us']:.2f} µs")
-        finally:
-            delete_topics(bootstrap, [topic])
-    summary = summarise(costs)
-    report = {
-        "benchmark": "pipeline",
-        "workload": workload.name,
-        "seed": workload.seed,
-        "n_messages": chosen.messages,
-        "broker": broker_name,
-        "machine": machine,
-        "summary": summary,
-        "results": costs,
-    }
-    if chosen.json:
-        Path(chosen.json).write_text(json.dumps(report, indent=1) + "\n")
-        say(f"every repeat is in {chosen.json}")
+    say(f"about {estimate_secs(planned, chosen.repeats) / 60:.0f} minutes")
     console = Console(width=None if Console().is_terminal else 160)
-    console.print(make_table(costs, summary))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=progress, disable=not progress.is_terminal)
+    with open_broker(chosen.broker, say) as (bootstrap, broker_name), bar:
+        task = bar.add_task("contenders", total=chosen.repeats * sum(len(names) for _, names, _ in planned))
+        for workload, names, n_messages in planned:
+            costs = run_workload(bootstrap, workload, names, n_messages, chosen.repeats, say, lambda: bar.advance(task))
+            summary = summarise(costs)
+            report = {
+                "benchmark": "pipeline",
+                "workload": workload.name,
+                "seed": workload.seed,
+                "n_messages": n_messages,
+                "broker": broker_name,
+                "machine": machine,
+                "summary": summary,
+                "results": costs,
+            }
+            if chosen.json:
+                path = Path(chosen.json)
+                path = path if len(planned) == 1 else path.with_name(f"{path.stem}-{workload.name}{path.suffix}")
+                path.write_text(json.dumps(report, indent=1) + "\n")
+                say(f"every repeat is in {path}")
+            console.print(f"{workload.name}, {n_messages:,} messages")
+            console.print(make_table(costs, summary))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 START_MS = 1_763_900_000_000
@@ -66,18 +66,21 @@ class Workload:
             yield Message(key, f'{prefix}{timestamp_ms},"value":{value:.6f}}}'.encode(), timestamp_ms)
 
 
-WORKLOADS = {
+COMPRESSIONS = ("none", "gzip", "snappy", "zstd")
+"""Beside lz4, which is in the plain names."""
+
+_PLAIN = (
+    Workload("native-2k", 2_000),
+    Workload("native-1", 1),
+    Workload("native-100k", 100_000),
+    Workload("native-1m", 1_000_000),
+)
+
+_CALM = Workload("native-2k-calm", 2_000, spike_every=120_011)
+
+WORKLOADS = {_CALM.name: _CALM} | {
     workload.name: workload
-    for workload in (
-        Workload("native-2k", 2_000),
-        Workload("native-1", 1),
-        Workload("native-100k", 100_000),
-        Workload("native-1m", 1_000_000),
-        Workload("native-2k-calm", 2_000, spike_every=120_011),
-        Workload("native-2k-none", 2_000, "none"),
-        Workload("native-2k-gzip", 2_000, "gzip"),
-        Workload("native-2k-snappy", 2_000, "snappy"),
-        Workload("native-2k-zstd", 2_000, "zstd"),
-    )
+    for plain in _PLAIN
+    for workload in (plain, *(replace(plain, name=f"{plain.name}-{one}", compression=one) for one in COMPRESSIONS))
 }
-"""By name."""
+"""By name: ``native-SERIES`` and ``native-SERIES-COMPRESSION``; ``calm`` has a twelfth of the spikes."""

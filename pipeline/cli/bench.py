@@ -19,6 +19,8 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "recovery": ("benchmarks.recovery", "How long a worker takes to be where it was after a crash, and what its series weigh."),
     "stages": ("benchmarks.pipeline.stages", "Where the time of a message goes: bytes, scan, series, the whole lane; no broker."),
     "memory": ("benchmarks.memory", "Bytes a series by model, resident in a process of its own."),
+    "scale": ("benchmarks.pipeline.scale_out", "Two workers of one group beside one: throughput and CPU a message."),
+    "report": ("benchmarks.pipeline.report", "A page of HTML with plots of results of the pipeline benchmark."),
     "compare": ("benchmarks.compare", "Two results of the same benchmark: which ratios became worse; fails when one did."),
     "models": ("benchmarks.models", "Nanoseconds a sample of every model beside river, compile times, bytes a series."),
     "quality": (
