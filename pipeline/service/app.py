@@ -81,6 +81,9 @@ class WorkerApp(faust.App):
         """The thread that reads."""
         return self.batch_consumer.thread
 
+    def _create_directories(self) -> None:
+        """None: there are no tables, and the working directory is the user's, who may not even let us write there."""
+
     async def _producer_flush(self, logger: Any) -> None:
         """Nothing: what is published is waited for where it is published."""
 

@@ -146,9 +146,11 @@ class CrosscheckFlow:
         """Nothing is held that is not in a topic already."""
 
     def close(self) -> None:
-        """Let go of what was read, stop exporting the gauge."""
+        """Let go of what was read, stop exporting the gauges."""
         self._ledger.forget()
-        self._telemetry.metrics.drop("crosscheck_pending", partition=str(self._partition))
+        metrics, partition = self._telemetry.metrics, str(self._partition)
+        metrics.drop("crosscheck_pending", partition=partition)
+        metrics.drop("stage_lag_records", topic=self._config.outputs.anomalies.name, partition=partition)
 
     def _is_repeat(self, anomaly_id: str) -> bool:
         """Whether it has been here already: after a crash a source partition is read again from its checkpoint on."""

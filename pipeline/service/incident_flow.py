@@ -180,9 +180,11 @@ class IncidentFlow:
         """Nothing is held that is not in a topic already."""
 
     def close(self) -> None:
-        """Let go of the states."""
+        """Let go of the states, stop exporting the gauge."""
         self._states.clear()
         self._is_restored = False
+        topic, partition = self._config.outputs.checked.name, str(self._partition)
+        self._telemetry.metrics.drop("stage_lag_records", topic=topic, partition=partition)
 
     async def _write(self, changed: dict[str, list[AlertEvent]]) -> None:
         if not changed:

@@ -330,8 +330,9 @@ class Worker:
     def _show_lag(self, app: WorkerApp) -> None:
         for tp, flow in self._assignment.flows.items():
             lag = self._lag(app, tp)
-            if lag is not None and isinstance(flow, SourceFlow):
-                self._telemetry.metrics.show("lag_records", lag, topic=tp.topic, partition=str(tp.partition))
+            if lag is not None:
+                name = "lag_records" if isinstance(flow, SourceFlow) else "stage_lag_records"
+                self._telemetry.metrics.show(name, lag, topic=tp.topic, partition=str(tp.partition))
 
     def _show_coverage(self) -> None:
         n_by_topic = {name: Counter(dict.fromkeys(("ready", "warming", "silent"), 0)) for name in self._sources}

@@ -66,6 +66,12 @@ METRICS: tuple[MetricSpec, ...] = (
         "Records of an assigned source partition that are not yet processed.",
     ),
     MetricSpec(
+        "stage_lag_records",
+        "gauge",
+        ("topic", "partition"),
+        "Anomalies and checked anomalies of an assigned partition that are not yet processed: a sink or a provider is slow.",
+    ),
+    MetricSpec(
         "batch_seconds",
         "histogram",
         ("topic",),

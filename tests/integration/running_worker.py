@@ -40,11 +40,23 @@ class RunningWorker:
         if "STREAMWARDEN_KERNEL_CACHE" in os.environ:
             variables["STREAMWARDEN_KERNEL_CACHE"] = os.environ["STREAMWARDEN_KERNEL_CACHE"]
         variables |= {"PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})}
+        self.folder = log_path.with_suffix("")
+        self.folder.mkdir(exist_ok=True)
         with log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=variables, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=variables,
+                start_new_session=True,
+                cwd=self.folder,
             )
         self._url: str | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -86,7 +98,10 @@ class RunningWorker:
         """Ask it to end; its exit code."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(STOP_SECS)
+        exit_code = self._process.wait(STOP_SECS)
+        # Its working directory is the user's.
+        assert not list(self.folder.iterdir())
+        return exit_code
 
     def kill(self) -> None:
         self._process.kill()

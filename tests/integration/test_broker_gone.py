@@ -76,6 +76,54 @@ def test_worker_stops_while_the_broker_is_away(
 
 
 @pytest.mark.soak
+def test_broker_gone_for_a_minute(
+    make_kafka: Callable[..., ApacheKafka], tmp_path: Path, start_worker: Callable[..., RunningWorker]
+) -> None:
+    worker = work_while(
+        lambda kafka: kafka.restart(kafka.nodes[0], down_secs=60.0, kill=True), make_kafka(), tmp_path, start_worker
+    )
+    assert worker.stop() == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("sink", ["anomalies", "alerts"])
+def test_a_sink_that_is_dead_costs_lag_and_nothing_else(
+    sink: str, make_kafka: Callable[..., ApacheKafka], tmp_path: Path, start_worker: Callable[..., RunningWorker]
+) -> None:
+    kafka = make_kafka(3)
+    topics = TopicSet(kafka.bootstrap, "sink", tmp_path)
+    rows = make_metrics(6_000, seed=11)
+    source = topics.add_source("metrics")
+    topics.config["worker"]["max_poll_records"] = 500
+    # Its only replica is on the third broker, which dies; everything else has others.
+    worker = start_worker(topics.create(3, {sink: kafka.nodes[2].node_id})).wait_ready()
+    topics.produce(source, rows[: len(rows) // 4])
+    worker.wait_records(len(rows) // 4)
+    before_kb = resident_kb(worker)
+    kafka.nodes[2].kill()
+    topics.produce(source, rows[len(rows) // 4 :])
+    time.sleep(30.0)
+    assert worker.exit_code is None
+    lag = "lag_records" if sink == "anomalies" else "stage_lag_records"
+    assert worker.metric(lag) > 0, "what cannot be passed on is not read"
+    assert worker.metric("events_total", event="broker_unavailable") > 0
+    assert resident_kb(worker) < before_kb + 150_000
+    kafka.nodes[2].start()
+    kafka.nodes[2].wait_until_open()
+    wait_until(lambda: worker.state().n_records == len(rows) and worker.state().lag_records == 0, 120)
+    assert_nothing_lost(topics, source)
+    wait_until(lambda: worker.metric("stage_lag_records") == 0, 60)
+    alerts = topics.output("alerts")
+    assert len({(record.header("ce_id"), record.value) for record in alerts}) == len(alert_ids(topics)) > 0
+    assert worker.stop() == 0
+
+
+def resident_kb(worker: RunningWorker) -> int:
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
+
+@pytest.mark.soak
 def test_cluster_loses_its_leader(
     make_kafka: Callable[..., ApacheKafka], tmp_path: Path, start_worker: Callable[..., RunningWorker]
 ) -> None:

@@ -93,14 +93,17 @@ class TopicSet:
         )
         return self.name(topic)
 
-    def create(self) -> Path:
-        """Make the topics on the broker and write the configuration; its path."""
+    def create(self, n_replicas: int = 1, node_by_output: dict[str, int] | None = None) -> Path:
+        """Make the topics on the broker and write the configuration; its path.  Some outputs can be put on one broker alone."""
         # Made records carry made times: the broker must not take them for old.
         kept = {"retention.ms": "-1"}
-        new = [NewTopic(topic["name"], topic["partitions"], 1, config=kept) for topic in self.config["topics"]]
-        new += [
-            NewTopic(topic["name"], topic["partitions"], 1, config=topic["config"]) for topic in self.config["outputs"].values()
-        ]
+        new = [NewTopic(topic["name"], topic["partitions"], n_replicas, config=kept) for topic in self.config["topics"]]
+        for name, topic in self.config["outputs"].items():
+            node = (node_by_output or {}).get(name)
+            where: dict[str, Any] = (
+                {"replication_factor": n_replicas} if node is None else {"replica_assignment": [[node]] * topic["partitions"]}
+            )
+            new.append(NewTopic(topic["name"], topic["partitions"], config=topic["config"], **where))
         for future in self._admin.create_topics(new).values():
             future.result(20)
         return self.write_config()
@@ -149,7 +152,7 @@ class TopicSet:
                 on_delivery=lambda error, _: failures.append(error) if error else None,
             )
             producer.poll(0)
-        assert producer.flush(60) == 0
+        assert producer.flush(150) == 0
         assert not failures, failures[:3]
 
     def read(self, topic: str, *, isolation: str = "read_committed") -> list[Read]:
