@@ -18,6 +18,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "pipeline": ("benchmarks.pipeline.run", "CPU a message of the worker beside its rivals, on one topic of an Apache Kafka."),
     "recovery": ("benchmarks.recovery", "How long a worker takes to be where it was after a crash, and what its series weigh."),
     "stages": ("benchmarks.pipeline.stages", "Where the time of a message goes: bytes, scan, series, the whole lane; no broker."),
+    "checkpoints": (
+        "benchmarks.checkpoints",
+        "What checkpoints cost: CPU a message of the worker with them and without, in turn.",
+    ),
     "memory": ("benchmarks.memory", "Bytes a series by model, resident in a process of its own."),
     "scale": ("benchmarks.pipeline.scale_out", "Two workers of one group beside one: throughput and CPU a message."),
     "report": ("benchmarks.pipeline.report", "A page of HTML with plots of results of the pipeline benchmark."),

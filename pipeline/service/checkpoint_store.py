@@ -14,6 +14,7 @@ place, part.  The group is percent-encoded.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -222,6 +223,21 @@ class CheckpointStore:
         self._begin_tenure(max(highest, _number(self._tenure)))
         return found
 
+    async def begin_anew(self) -> None:
+        """Begin a tenure that takes nothing over, whatever there is and whether or not it can be read.
+
+        Raises
+        ------
+        KafkaError
+            The broker refused or is away.
+        """
+        prefix = f"{self._source}/".encode()
+        homes = range(self._topic.n_partitions)
+        found = await asyncio.gather(*(self._topic.reads.find(home, prefix) for home in homes))
+        self._former_keys |= set(found[self._home])
+        highest = max((_number_in(key) for keys in found for key in keys), default=0)
+        self._begin_tenure(max(highest, _number(self._tenure)))
+
     async def save(self, offset: int, blocks: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
         """Write a checkpoint.
 
@@ -280,9 +296,12 @@ class CheckpointStore:
 
     async def _read(self, home: int) -> StoredCheckpoint | None:
         raw_by_key = await self._topic.reads.find(home, f"{self._source}/".encode())
-        manifests = [Manifest.from_json(raw) for key, raw in raw_by_key.items() if key.endswith(b"/manifest")]
-        if not manifests:
+        keys = [key for key in raw_by_key if key.endswith(b"/manifest")]
+        if not keys:
             return None
+        # Those of former tenures are passed over unread: they may be of a release that is not this one.
+        highest = max(map(_number_in, keys))
+        manifests = [Manifest.from_json(raw_by_key[key]) for key in keys if _number_in(key) == highest]
         newest = max(manifests, key=lambda manifest: (_number(manifest.tenure), manifest.offset, manifest.sequence))
         if home == self._home:
             self._former_keys |= set(raw_by_key)
@@ -310,6 +329,11 @@ class CheckpointStore:
 
     def _message(self, key: bytes, value: bytes | None) -> Message:
         return Message(self._topic.name, key, value, partition=self._home)
+
+
+def _number_in(key: bytes) -> int:
+    """Number of the tenure that a key is of."""
+    return _number(key.split(b"/")[3].decode())
 
 
 def _number(tenure: str) -> int:

@@ -210,8 +210,12 @@ class DurableLane:
 
     async def _restore_checkpoint(self) -> Restart | None:
         started_secs = time.monotonic()
+        if self._is_fresh and not self._may_commit:
+            # Not even looked at: it may be what cannot be read.
+            await self._store.begin_anew()
+            return None
         stored = await self._store.load()
-        return None if stored is None or self._is_fresh else await self._restore_stored(stored, started_secs, "topic")
+        return None if stored is None else await self._restore_stored(stored, started_secs, "topic")
 
     async def _restore_stored(self, stored: StoredCheckpoint, started_secs: float, place: str) -> Restart:
         lane = self._new_lane()

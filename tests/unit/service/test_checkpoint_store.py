@@ -218,3 +218,51 @@ def test_damage_is_refused() -> None:
             await make_store(log).load()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("old", [b'"version":1', b'"blocks"'], ids=["of a later version", "damaged"])
+def test_what_cannot_be_read_is_no_hindrance_to_beginning_anew(old: bytes) -> None:
+    async def run() -> None:
+        log = Log()
+        store = make_store(log)
+        await store.load()
+        await store.save(7, {"p": b"xyz"})
+        for records in log.records.values():
+            records[:] = [
+                Message(m.topic, m.key, (m.value or b"").replace(old, old.replace(b'"', b'"9')), partition=m.partition)
+                for m in records
+            ]
+        with pytest.raises(StateError):
+            await make_store(log).load()
+        fresh = make_store(log)
+        await fresh.begin_anew()
+        assert fresh.needs_all
+        # It dies when the new checkpoint is whole and what is no longer needed is not taken away yet.
+        log.n_until_crash = 2
+        with pytest.raises(CrashError):
+            await fresh.save(9, {"p": b"new"})
+        log.n_until_crash = None
+        loaded = await make_store(log).load()
+        assert loaded is not None
+        assert (loaded.manifest.offset, loaded.blocks) == (9, {"p": b"new"})
+
+    asyncio.run(run())
+
+
+def test_beginning_anew_looks_for_tenures_everywhere() -> None:
+    async def run() -> None:
+        log = Log(n_partitions=1)
+        for offset in (1, 2, 3):
+            store = make_store(log)
+            await store.load()
+            await store.save(offset, {"p": b"old"})
+        log.n_partitions = 7
+        fresh = make_store(log)
+        await fresh.begin_anew()
+        await fresh.save(9, {"p": b"new"})
+        loaded = await make_store(log).load()
+        assert loaded is not None
+        assert loaded.blocks == {"p": b"new"}
+        assert int(loaded.manifest.tenure.partition("-")[0]) == 4
+
+    asyncio.run(run())
