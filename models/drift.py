@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
+from models.bound import Call, find_entry
 from models.columnar import Batch, UnivariateEstimator
 from models.state_array import StateArray
 
@@ -29,6 +32,22 @@ class DriftDetector(UnivariateEstimator):
     ) -> None:
         """Update `state` by a batch, and write 1.0 where a change is detected."""
 
+    def _get_update(self) -> Call | None:
+        """Kernel that takes one value into slot 0 and its arguments before the value; None = the batch call is all there is."""
+        return None
+
+    def _bind(self) -> None:
+        # Bound on the first call: making a model must not wait for a compiler.
+        self._update_y: Callable[[float], Any] = self._update_first
+
+    def _update_first(self, y: float) -> None:
+        call = self._get_update()
+        self._update_y = partial(find_entry(call[0], *call[1], 1.0), *call[1]) if call else self._update_by_batch
+        self._update_y(y)
+
+    def _update_by_batch(self, y: float) -> None:
+        self._update_many(self._state, _SLOT_0, np.array([y], dtype=np.float64), np.empty(1), np.empty(1, np.bool_))
+
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         out.expected.fill(np.nan)
         out.scale.fill(np.nan)
@@ -36,7 +55,9 @@ class DriftDetector(UnivariateEstimator):
 
     def update(self, x: float) -> None:
         """Take one value into slot 0."""
-        self.learn_one(x)
+        if not self._n_slots:
+            self.reserve(1)
+        self._update_y(x)
 
     @property
     def drift_detected(self) -> bool:
@@ -44,7 +65,7 @@ class DriftDetector(UnivariateEstimator):
         return self._n_slots > 0 and bool(self._state["rows"][0]["is_drift"])
 
     def _learn_value(self, y: float) -> None:
-        self._update_many(self._state, _SLOT_0, np.array([y], dtype=np.float64), np.empty(1), np.empty(1, np.bool_))
+        self._update_y(y)
 
     def _score_value(self, y: float) -> float:
         copied = {key: array[:1].copy() for key, array in self._state.items()}

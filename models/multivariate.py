@@ -13,10 +13,12 @@ from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
 from models.parameters import Parameter
+from models.slot_kernel import order_by_slot
 
 __all__ = ["FEATURES", "N_FEATURES", "MultivariateEstimator"]
 
 _SLOT_0 = np.zeros(1, dtype=np.int64)
+_CACHE_NBYTES = 1 << 20
 
 N_FEATURES = Parameter(
     "n_features", "int", 1, "Columns of the feature vector, when its features have no names.", minimum=1, maximum=4096
@@ -68,7 +70,20 @@ class MultivariateEstimator(ColumnarEstimator):
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         out.expected.fill(np.nan)
         out.scale.fill(np.nan)
-        self._run(batch.slots, batch.X, out.score, ready, score=True, learn=True)
+        slots, X = batch.slots, batch.X
+        if not (self._n_slots > 1 and slots.size >= 2 * self._n_slots and self._is_worth_grouping(slots)):
+            self._run(slots, X, out.score, ready, score=True, learn=True)
+            return
+        # Series know nothing of each other, so only the order within each counts; so the state of each is fetched once a batch.
+        order = order_by_slot(slots, self._n_slots)
+        scores, is_ready = np.empty(slots.size), np.empty(slots.size, np.bool_)
+        self._run(slots[order], X[order], scores, is_ready, score=True, learn=True)
+        out.score[order] = scores
+        ready[order] = is_ready
+
+    def _is_worth_grouping(self, slots: IntColumn) -> bool:  # noqa: ARG002 - for those whose first samples must keep their order
+        """True when the state is larger than a core's cache, so that fetching it takes longer than putting samples in order."""
+        return sum(column.nbytes for column in self._state.values()) > _CACHE_NBYTES
 
     @property
     def feature_names(self) -> list[str] | None:

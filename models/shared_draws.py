@@ -57,6 +57,10 @@ class SharedDrawEstimator(MultivariateEstimator):
             if start < slots.size:
                 self._state["rows"][slots[start]]["draw"] = self._draw_of(np.isfinite(X[start]))
 
+    def _is_worth_grouping(self, slots: IntColumn) -> bool:
+        # Draws are numbered in the order of the log.
+        return super()._is_worth_grouping(slots) and bool(self._state["rows"]["draw"][slots].all())
+
     def snapshot(self, slots: IntColumn) -> Snapshot:
         """See `ColumnarEstimator.snapshot`; ``"masks"`` (K, F) bool holds the features each draw was made over."""
         snapshot = super().snapshot(slots)

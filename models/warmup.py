@@ -16,6 +16,7 @@ import numpy as np
 
 from models.base import Estimator, Scores
 from models.registry import build, names, variants
+from models.slot_kernel import order_by_slot
 
 __all__ = ["compiled_signatures", "learn_and_score_one", "warm_up"]
 
@@ -79,6 +80,7 @@ def _exercise(model: Estimator) -> None:
     times = np.array([0, 60_000_000_000], dtype=np.int64)
     X = np.full((2, model.n_features), 0.5)
     model.score_learn_many(slots, times, X[:, 0].copy() if model.n_features == 1 else X, Scores.empty(2))
+    order_by_slot(slots, 1)
     learn_and_score_one(model)
     model.describe(0)
     model.restore(slots[:1], model.snapshot(slots[:1]))

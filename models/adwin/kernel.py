@@ -151,3 +151,20 @@ def update_many(
         ready[i] = row["is_warm"]
         row["is_warm"] |= row["tick"] + 1 >= knobs[CLOCK] and row["width"] + 1.0 > knobs[GRACE]
         scores[i] = 1.0 if is_drift and ready[i] else 0.0
+
+
+@kernel
+def update_one(
+    rows: StateArray,
+    buckets: FloatColumn,
+    sizes: StateArray,
+    knobs: FloatColumn,
+    slots: IntColumn,
+    values: FloatColumn,
+    scores: FloatColumn,
+    ready: BoolColumn,
+    x: float,
+) -> None:
+    """`update_many` of one value, in columns of length 1 allocated once: allocating them takes longer than the rest."""
+    values[0] = x
+    update_many(rows, buckets, sizes, knobs, slots, values, scores, ready)

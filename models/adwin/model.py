@@ -10,6 +10,7 @@ import numpy as np
 from models.adwin import kernel
 from models.adwin.state import N_LEVELS, ROW
 from models.base import BoolColumn, FloatColumn, IntColumn
+from models.bound import Call
 from models.drift import DriftDetector
 from models.parameters import Parameter
 from models.state_array import StateArray
@@ -91,6 +92,10 @@ class ADWIN(DriftDetector):
         self, state: dict[str, StateArray], slots: IntColumn, values: FloatColumn, scores: FloatColumn, ready: BoolColumn
     ) -> None:
         kernel.update_many(state["rows"], state["buckets"], state["sizes"], self._knobs, slots, values, scores, ready)
+
+    def _get_update(self) -> Call:
+        columns = (np.zeros(1, dtype=np.int64), np.empty(1), np.empty(1), np.empty(1, np.bool_))
+        return kernel.update_one, (*self._state.values(), self._knobs, *columns)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._state["rows"][slot]["is_warm"])

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
+from models.bound import Call
 from models.drift import DriftDetector
 from models.page_hinkley import kernel
 from models.page_hinkley.state import ROW
@@ -94,6 +95,9 @@ class PageHinkley(DriftDetector):
         self, state: dict[str, StateArray], slots: IntColumn, values: FloatColumn, scores: FloatColumn, ready: BoolColumn
     ) -> None:
         kernel.update_many(state["rows"], self._knobs, slots, values, scores, ready)
+
+    def _get_update(self) -> Call:
+        return kernel.update_one, (self._state["rows"], self._knobs, 0)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._state["rows"][slot]["is_warm"])
