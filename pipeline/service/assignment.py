@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import TP
 
 from pipeline.clock import Clock
+from pipeline.service.cancellation import is_ordered
 from pipeline.service.flow import Flow
 from pipeline.service.transport import FetchedBatch
 from pipeline.telemetry.events import Telemetry
@@ -287,8 +288,7 @@ class Assignment:
 
         A cancellation that nobody asked for comes out of a library; were it taken for one, the partition would stand still unseen.
         """
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        if is_ordered(error):
             raise error
         self._fail(error)
 

@@ -14,6 +14,7 @@ from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.checkpoint import LaneCheckpoint, restore_lane, take_checkpoint
 from pipeline.engine.lane import Lane
 from pipeline.errors import StateError
+from pipeline.service.cancellation import is_ordered
 from pipeline.service.checkpoint_copy import CheckpointCopy
 from pipeline.service.checkpoint_store import CheckpointStore, StoredCheckpoint
 from pipeline.service.copy_turn import CopyTurn
@@ -265,8 +266,7 @@ class DurableLane:
         try:
             await self._save(checkpoint)
         except BaseException as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            if is_ordered(error):
                 raise
             # A cancellation that nobody asked for came out of a client, and is no order to stop.
             self._fail(error)

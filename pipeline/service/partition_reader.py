@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.config.schema import BrokerSettings
+from pipeline.service.cancellation import is_ordered
 from pipeline.service.kafka_settings import connection_arguments
 
 __all__ = ["Bounds", "PartitionReader"]
@@ -59,9 +60,8 @@ class PartitionReader:
         await asyncio.sleep(0)
         try:
             await self._consumer.stop()
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+        except asyncio.CancelledError as cancellation:
+            if is_ordered(cancellation):
                 raise
 
     async def bounds(self, topic: str, partition: int) -> Bounds:

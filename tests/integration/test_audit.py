@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.codecs.remote_write import encode_request
 from tests.fuzz.records import fuzzed_records
 from tests.integration.made_metrics import START_MS, make_metrics
 from tests.integration.running_worker import RunningWorker, wait_until
@@ -32,6 +33,37 @@ def audit(config_path: Path, *arguments: str) -> tuple[int, list[dict[str, Any]]
     )
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_record_of_several_samples_may_be_scored_and_buried(
+    topics: TopicSet, start_worker: Callable[..., RunningWorker]
+) -> None:
+    """One sample of a record lies in the far future: the record has a dead letter and is scored for the other."""
+
+    mixed = encode_request([({"__name__": "a"}, [(START_MS, 1.0)]), ({"__name__": "b"}, [(START_MS + 10**11, 1.0)])])
+    plain = encode_request([({"__name__": "c"}, [(START_MS, 1.0)])])
+    source = topics.add_source("requests", 1, "remote_write")
+    config_path = topics.create()
+    topics.produce(source, [Row(value, timestamp_ms=START_MS) for value in (plain, mixed, plain)])
+    worker = start_worker(config_path).wait_ready()
+    worker.wait_records(3)
+    assert worker.stop() == 0
+    code, (found,) = audit(config_path)
+    assert code == 0, found["problems"]
+    assert found["is_recomputed"]
+    assert (found["n_dead_letters"], found["records"]["dead_lettered"]) == (1, 0)
+
+    # A letter about a record that is fine.
+    letter = topics.output("dead_letters")[0]
+    place = tuple((name, b"0" if name == "sw-source-offset" else value) for name, value in letter.headers)
+    topics.produce(topics.name("dead_letters"), [Row(plain, letter.key, headers=place)])
+    code, (found,) = audit(config_path)
+    assert code == 1
+    assert found["problems"] == [
+        "2 records have a dead letter, the checkpoint says 1",
+        "dead letters recomputed: none missing, 0 for no reason",
+    ]
+    assert audit(config_path, "--count-only")[0] == 1
 
 
 def test_a_killed_worker_accounts_for_everything_and_tampering_shows(
