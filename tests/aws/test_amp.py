@@ -132,6 +132,7 @@ def test_two_series_that_fit_are_no_band() -> None:
         (HttpAnswer({"message": "Rate exceeded"}, 429), "throttled"),
         (HttpAnswer({"status": "error", "error": "query timed out"}, 503), "server_error"),
         (HttpAnswer({"message": "Workspace not found"}, 404), "not_found"),
+        (HttpAnswer({"message": "User is not authorized"}, 403), "access_denied"),
         (HttpAnswer({"message": "The security token included in the request is expired"}, 403), "credentials_expired"),
         (HttpAnswer({"message": "Signature expired: 20260101T000000Z is now earlier"}, 403), "clock_skew"),
         (HttpAnswer({"status": "error", "error": "parse error"}, 400), "bad_request"),
