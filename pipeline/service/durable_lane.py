@@ -27,6 +27,8 @@ from pipeline.telemetry.events import Telemetry
 __all__ = ["DurableLane"]
 
 _RETRY_SECS = 0.5
+_MANY_BLOCKS = 400
+"""A copy of so many, some 150 MB, is worth giving its memory back; a smaller one is not worth the pages that have to be had again."""
 
 
 class DurableLane:
@@ -316,5 +318,6 @@ def _encode(checkpoint: LaneCheckpoint) -> tuple[dict[str, bytes], float]:
     started_secs = time.thread_time()
     blocks = checkpoint.encode()
     checkpoint.snapshot.clear()
-    trim_heap()
+    if len(checkpoint.blocks) >= _MANY_BLOCKS:
+        trim_heap()
     return blocks, time.thread_time() - started_secs
