@@ -3,7 +3,8 @@
 Notes
 -----
 Compiled kernels are kept on disk under a hash of all their sources (`models.kernel_cache`): an edit anywhere below a kernel
-compiles it anew, and an edit elsewhere does not.
+compiles it anew, and an edit elsewhere does not.  Where the disk is full or cannot be written they are kept in memory alone
+(`models.kernel_store`).
 
 fastmath stays off: full fastmath makes ``isnan`` false and reassociates sums, which would break bit-equality between the
 one-by-one and the batch form.
@@ -15,15 +16,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import config as _numba_config
 
 from models.kernel_cache import cache_dir
+from models.kernel_store import open_cache
 
 __all__ = ["cache_dir", "kernel", "kernel_bare", "kernel_inline"]
 
 F = TypeVar("F", bound=Callable[..., object])
-
-_LOCATORS = "models.kernel_cache.SourceLocator,UserWideCacheLocator,IPythonCacheLocator"
 
 
 def kernel(function: F) -> F:
@@ -57,10 +56,7 @@ def kernel_bare(function: F) -> F:
 
 
 def _compile(function: F, **options: Any) -> F:
-    # numba reads which locators to use when a function is decorated; other users of numba keep theirs.
-    before = getattr(_numba_config, "CACHE_LOCATOR_CLASSES")  # noqa: B009 - the module declares no attributes
-    setattr(_numba_config, "CACHE_LOCATOR_CLASSES", _LOCATORS)  # noqa: B010
-    try:
-        return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
-    finally:
-        setattr(_numba_config, "CACHE_LOCATOR_CLASSES", before)  # noqa: B010
+    compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    # What ``cache=True`` does, with a cache that cannot stop a worker.
+    compiled._cache = open_cache(function)
+    return cast(F, compiled)

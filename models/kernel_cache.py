@@ -10,18 +10,20 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import llvmlite  # type: ignore[import-untyped]
 import numba
 
 __all__ = ["SourceLocator", "cache_dir", "list_sources", "source_hash"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("models", "pipeline")
+# How kernels are kept changes nothing about them.
+_NOT_COMPILED = frozenset(_ROOT / "models" / name for name in ("kernel_cache.py", "kernel_store.py"))
 
 
 def cache_dir() -> Path:
@@ -41,7 +43,7 @@ def cache_dir() -> Path:
 
 @cache
 def list_sources(path: Path) -> tuple[Path, ...]:
-    """A source file and all files of the project that it imports, directly or not, sorted.
+    """A source file and all files of the project that it imports, directly or not, sorted; this file and `kernel_store` aside.
 
     Examples
     --------
@@ -58,7 +60,7 @@ def list_sources(path: Path) -> tuple[Path, ...]:
                 if candidate.is_file() and candidate not in found:
                     found.add(candidate)
                     waiting.append(candidate)
-    return tuple(sorted(found))
+    return tuple(sorted(found - _NOT_COMPILED))
 
 
 def _imported_modules(path: Path) -> set[str]:
@@ -74,16 +76,16 @@ def _imported_modules(path: Path) -> set[str]:
 
 @cache
 def source_hash(path: Path) -> str:
-    """Hash over `list_sources` and numba's version: 16 hex digits.
+    """Hash over `list_sources` and the versions of the compiler: 16 hex digits.
 
     Examples
     --------
     >>> len(source_hash(_ROOT / "models" / "gate_kernel.py"))
     16
     """
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     for source in list_sources(path):
-        digest.update(source.relative_to(_ROOT).as_posix().encode())
+        digest.update((source.relative_to(_ROOT).as_posix() if source.is_relative_to(_ROOT) else source.name).encode())
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
@@ -107,21 +109,11 @@ class SourceLocator:
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], py_file: str) -> SourceLocator | None:
-        """The locator of a kernel of the project; None = numba should look elsewhere."""
-        path = Path(py_file).resolve()
-        if not any(path.is_relative_to(_ROOT / package) for package in _PACKAGES):
-            return None
-        locator = cls(function, py_file)
-        try:
-            locator.ensure_cache_path()
-        except OSError:
-            return None
-        return locator
+        """The locator of a kernel that stands in a file; None = numba should look elsewhere."""
+        return cls(function, py_file) if Path(py_file).is_file() else None
 
     def ensure_cache_path(self) -> None:
-        """Make the folder; OSError when it cannot be written."""
-        self._path.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=self._path).close()
+        """Nothing: whether the folder can be written is seen when something is to be written (`models.kernel_store`)."""
 
     def get_cache_path(self) -> str:
         """The folder."""

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
+from models.kernel_store import CacheFault, cache_faults
 from pipeline.clock import QuickClock, SystemClock
 from pipeline.config.fingerprint import config_hash
 from pipeline.config.schema import Config
@@ -129,6 +130,8 @@ class Worker:
             return
         secs = warming.result()
         self._telemetry.emit("kernels_warmed", secs=round(sum(secs.values()), 3), slowest=dict(Counter(secs).most_common(3)))
+        for kind, n in cache_faults.n_by_kind.items():
+            self._telemetry.metrics.follow("kernel_cache_faults_total", n, "kernels", kind=kind)
         self._is_warm = True
         self._publisher = Publisher(self._config.broker, self._telemetry)
         # Blocks of state are packed already.
@@ -161,7 +164,12 @@ class Worker:
             elif secs is not None:
                 done.set_result(secs)
 
+        def hear(fault: CacheFault) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._tell_cache_fault, fault)
+
         def work() -> None:
+            cache_faults.listen(hear)
             try:
                 told: tuple[dict[str, float] | None, BaseException | None] = (warm_up(self._config), None)
             except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
@@ -171,6 +179,12 @@ class Worker:
 
         threading.Thread(target=work, name="warm-up", daemon=True).start()
         return await done
+
+    def _tell_cache_fault(self, fault: CacheFault) -> None:
+        """Once a kind of fault: each start compiles for a minute until somebody sees to it."""
+        self._telemetry.emit(
+            "kernel_cache_failed", code=fault.code, kind=fault.kind, path=str(fault.path), reason=fault.error, cure=fault.cure
+        )
 
     async def _consume(self) -> None:
         app = self._app = build_app(

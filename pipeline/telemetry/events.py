@@ -39,6 +39,9 @@ def _each(level: int, message: str) -> EventSpec:
 EVENTS: dict[str, EventSpec] = {
     "worker_started": _each(logging.INFO, "Worker started."),
     "kernels_warmed": _each(logging.INFO, "Kernels were compiled or loaded."),
+    "kernel_cache_failed": _each(
+        logging.ERROR, "Compiled kernels could not be kept on disk, or not be read from it; the worker goes on with what it compiles."
+    ),
     "worker_ready": _each(logging.INFO, "Worker is ready: kernels are warm, its partitions restored."),
     "stop_requested": _each(logging.INFO, "A signal asked the worker to stop."),
     "worker_stopped": _each(logging.INFO, "Worker stopped."),

@@ -174,6 +174,12 @@ METRICS: tuple[MetricSpec, ...] = (
         "Alert events published, by type and severity.",
     ),
     MetricSpec(
+        "kernel_cache_faults_total",
+        "counter",
+        ("kind",),
+        "Compiled kernels that the cache folder did not take or give: unwritable, unreadable, damaged.",
+    ),
+    MetricSpec(
         "events_total",
         "counter",
         ("event", "code"),
