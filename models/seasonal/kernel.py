@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel, kernel_inline
+from models.jit import kernel_bare, kernel_inline
 from models.seasonal.counter_kernel import COUNTER, GAUGE, tell_kind
 from models.state_array import Row, StateArray
 
@@ -80,7 +80,7 @@ def get_z(deviation: float, scale: float, n: int) -> float:
     return max(-MAX_Z, min(MAX_Z, deviation / scale))
 
 
-@kernel
+@kernel_bare
 def step_autoregression(lags: FloatColumn, slot: int, first: int, order: int, x: float) -> float:
     """Error of the linear prediction of `x` from the `order` values before it; then one normalised LMS step, and shift.
 
@@ -102,7 +102,7 @@ def step_autoregression(lags: FloatColumn, slot: int, first: int, order: int, x:
     return error
 
 
-@kernel
+@kernel_bare
 def get_tail_probability(row: Row, y: float) -> float:
     """Share of the series' samples expected above the point score `y`: exponential beyond the 2 % quantile, then flatter."""
     x = (y - row["centre"]) / row["spread"]
@@ -113,7 +113,7 @@ def get_tail_probability(row: Row, y: float) -> float:
     return float(1.0 - 0.5 * y / row["centre"])
 
 
-@kernel
+@kernel_bare
 def learn_tail(row: Row, y: float, n: int) -> None:
     """Move centre and spread of the point score towards `y`, and quantile and mean excess of it in spreads (Robbins-Monro)."""
     x = (y - row["centre"]) / row["spread"]
@@ -133,7 +133,7 @@ def learn_tail(row: Row, y: float, n: int) -> None:
     row["spread"] = max(row["spread"] + weight * (abs(deviation) - row["spread"]), 0.05)
 
 
-@kernel
+@kernel_bare
 def score_learn(
     rows: StateArray,
     means: StateArray,
@@ -308,7 +308,7 @@ def score_learn(
     return prediction + row["anchor"], scale
 
 
-@kernel
+@kernel_bare
 def forget(
     rows: StateArray,
     means: StateArray,
@@ -331,7 +331,7 @@ def forget(
     parts[slot, :] = 0.0
 
 
-@kernel
+@kernel_bare
 def score_learn_many(
     rows: StateArray,
     means: StateArray,

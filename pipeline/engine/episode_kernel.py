@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from models.base import FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel_bare
 from models.state_array import StateArray
 
 UNKNOWN, NORMAL, ANOMALOUS = 0, 1, 2
@@ -14,7 +14,7 @@ BOTH, ABOVE, BELOW = 0, 1, 2
 FOLDED, WRONG_SIDE = 0, 1
 
 
-@kernel
+@kernel_bare
 def is_wrong_side(side: int, value: float, expected: float) -> bool:
     """True when `value` deviates to the side that does not count; never when nothing was expected."""
     if side == BOTH or math.isnan(expected):
@@ -22,7 +22,7 @@ def is_wrong_side(side: int, value: float, expected: float) -> bool:
     return value <= expected if side == ABOVE else value >= expected
 
 
-@kernel
+@kernel_bare
 def follow_many(
     rows: StateArray,
     settings: IntColumn,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel, kernel_inline
+from models.jit import kernel_bare, kernel_inline
 from models.state_array import Row, StateArray
 
 UNKNOWN, NORMAL, ANOMALOUS = 0, 1, 2
@@ -85,7 +85,7 @@ def learn(row: Row, surprise: float, share: float) -> None:
     row.n = n + 1.0
 
 
-@kernel
+@kernel_bare
 def judge_many(
     rows: StateArray,
     scale_kind: int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel, kernel_inline
+from models.jit import kernel_bare, kernel_inline
 from models.state_array import Row, StateArray
 
 RING = 8
@@ -67,7 +67,7 @@ def place(row: Row, n: int, event_time_ns: int) -> None:
         row.n_ring = n + 1
 
 
-@kernel
+@kernel_bare
 def classify(row: Row, t: int, lateness_ns: int) -> int:
     """Say of one sample whether it is accepted, late or a duplicate, and learn its time when it is accepted."""
     n = row.n_ring
@@ -91,7 +91,7 @@ def classify(row: Row, t: int, lateness_ns: int) -> int:
     return ACCEPTED
 
 
-@kernel
+@kernel_bare
 def is_overdue(row: Row, quiet_ns: int, limits: FloatColumn) -> bool:
     """Whether a series that has been quiet for so long is silent, if it has been heard often enough to tell."""
     usual_ns: float = row.interval_ns + row.deviation_ns
@@ -99,7 +99,7 @@ def is_overdue(row: Row, quiet_ns: int, limits: FloatColumn) -> bool:
     return is_known and quiet_ns > limits[SILENCE_MIN_NS] and quiet_ns > limits[SILENCE_INTERVALS] * usual_ns
 
 
-@kernel
+@kernel_bare
 def move_watermark(time: IntColumn, t: int, own_gap_ns: int, was_overdue: bool, limits: FloatColumn) -> None:
     """Let the watermark follow a sample; a gap of the whole feed, told by a series that fell into it itself, is nobody's silence."""
     step_ns = t - time[WATERMARK]
@@ -111,7 +111,7 @@ def move_watermark(time: IntColumn, t: int, own_gap_ns: int, was_overdue: bool, 
     time[WATERMARK] = t
 
 
-@kernel
+@kernel_bare
 def find_quiet(
     rows: StateArray, time: IntColumn, limits: FloatColumn, idle: IntColumn, silent: IntColumn, n_found: IntColumn
 ) -> None:
@@ -142,7 +142,7 @@ def find_quiet(
     n_found[1] = n_silent
 
 
-@kernel
+@kernel_bare
 def take_many(
     rows: StateArray,
     time: IntColumn,
@@ -228,7 +228,7 @@ def take_many(
     return stop
 
 
-@kernel
+@kernel_bare
 def remember_many(
     rows: StateArray,
     recent_time: StateArray,
