@@ -24,7 +24,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import Worker
 from benchmarks.pipeline.run import open_broker
 from benchmarks.pipeline.topic import delete_topics, fill
-from benchmarks.pipeline.workload import WORKLOADS
+from benchmarks.pipeline.workloads import WORKLOADS
 
 _PACKAGES = ("aiokafka", "cramjam", "faust-streaming", "numba", "numpy", "orjson")
 _DETECTOR = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.999999999}}

@@ -19,13 +19,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_REFERENCE = "worker"
+from benchmarks.pipeline.summary import find_reference
 
 
-def ratios_of(report: dict[str, Any], name: str) -> list[float]:
+def ratios_of(report: dict[str, Any], name: str, reference: str) -> list[float]:
     """A rival's cost over the worker's, by repeat."""
     results = report["results"]
-    return [one["cpu_us"] / own["cpu_us"] for one, own in zip(results[name], results[_REFERENCE], strict=True)]
+    return [one["cpu_us"] / own["cpu_us"] for one, own in zip(results[name], results[reference], strict=True)]
 
 
 def is_worse(before: list[float], after: list[float], tolerance: float) -> bool:
@@ -50,18 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     before, after = (json.loads(path.read_text()) for path in (chosen.before, chosen.after))
     for path, report in ((chosen.before, before), (chosen.after, after)):
-        if report.get("benchmark") != "pipeline" or _REFERENCE not in report["results"]:
-            parser.error(f"{path}: expected a result of bench pipeline in which {_REFERENCE} took part")
+        if report.get("benchmark") != "pipeline" or find_reference(report["results"]) is None:
+            parser.error(f"{path}: expected a result of bench pipeline in which worker or worker-default took part")
     if before["workload"] != after["workload"]:
         parser.error(f"workloads differ: {before['workload']} and {after['workload']}; the same one is needed on both sides")
-    table = Table(title=f"{before['workload']}: cost in multiples of the worker's")
+    reference = find_reference(before["results"].keys() & after["results"].keys())
+    if reference is None:
+        parser.error("worker took part on one side and worker-default on the other; one of them is needed on both")
+    table = Table(title=f"{before['workload']}: cost in multiples of that of {reference}")
     for title in ("", "before", "after", "change"):
         table.add_column(title, justify="left" if not title else "right")
     n_worse = 0
     for name in before["results"]:
-        if name == _REFERENCE or name not in after["results"]:
+        if name == reference or name not in after["results"]:
             continue
-        old, new = ratios_of(before, name), ratios_of(after, name)
+        old, new = ratios_of(before, name, reference), ratios_of(after, name, reference)
         worse = is_worse(old, new, chosen.tolerance)
         n_worse += worse
         change = median(new) / median(old) - 1

@@ -31,7 +31,8 @@ from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import cpu_secs_of, make_config, peak_mb_of, write_config
 from benchmarks.pipeline.run import open_broker
 from benchmarks.pipeline.topic import delete_topics, fill
-from benchmarks.pipeline.workload import WORKLOADS, Workload
+from benchmarks.pipeline.workload import Workload
+from benchmarks.pipeline.workloads import WORKLOADS
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import probe_worker
 from pipeline.demo.worker_process import WorkerProcess

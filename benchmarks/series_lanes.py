@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pipeline.stages import make_fetches
-from benchmarks.pipeline.workload import WORKLOADS, Workload
+from benchmarks.pipeline.workload import Workload
+from benchmarks.pipeline.workloads import WORKLOADS
 from pipeline.codecs.fetched import read_fetched
 from pipeline.config.schema import Config, DetectorSettings, ModelSettings, SeriesSettings, SourceTopic
 from pipeline.engine.lane import Lane

@@ -25,6 +25,9 @@ from pipeline.demo.worker_process import WorkerProcess
 _RIVALS = Path(__file__).parents[1] / "rivals"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _TIMEOUT_SECS = 400.0
+METRIC_JSON = "metric_json"
+REQUESTS = frozenset({"remote_write", "otlp_metrics"})
+"""Formats whose messages hold many samples."""
 
 
 class Point(NamedTuple):
@@ -103,12 +106,27 @@ class Contender(ABC):
     sentence: str
     share: float
 
+    @property
+    def formats(self) -> frozenset[str]:
+        """Formats of messages it can read."""
+        return frozenset({METRIC_JSON})
+
+    def versions(self) -> dict[str, str]:
+        """Versions of what it is made of, as far as they are not those of this environment; `prepare` was called."""
+        return {}
+
     def prepare(self) -> None:  # noqa: B027 - most need nothing
         """Get what it needs beyond this repository, before anything is measured."""
 
     @abstractmethod
-    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
-        """Read the first `n_messages` (about: partitions are read side by side)."""
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:
+        """Read the first `n_messages` (about: partitions are read side by side).
+
+        Parameters
+        ----------
+        record_format : str
+            As a source topic's `format` has it; one of `formats`.
+        """
 
 
 @dataclass(frozen=True)
@@ -117,11 +135,18 @@ class Rival(Contender):
 
     script: str
     arguments: tuple[str, ...] = ()
-    python: str = sys.executable
+    reads: frozenset[str] = frozenset({METRIC_JSON})
 
-    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+    @property
+    def formats(self) -> frozenset[str]:
+        """See `Contender.formats`."""
+        return self.reads
+
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:
         """See `Contender.run`."""
-        command = [self.python, str(_RIVALS / self.script), bootstrap, topic, str(n_messages), *self.arguments]
+        command = [sys.executable, str(_RIVALS / self.script), bootstrap, topic, str(n_messages), *self.arguments]
+        if self.reads == REQUESTS:
+            command.append(record_format)
         return run_process(command)
 
 
@@ -150,7 +175,13 @@ def run_process(command: list[str], cwd: Path | None = None, warm_share: float =
 
 
 def make_config(
-    bootstrap: str, topic: str, prefix: str, port: int, detectors: list[dict[str, Any]], settings: dict[str, Any]
+    bootstrap: str,
+    topic: str,
+    prefix: str,
+    port: int,
+    detectors: list[dict[str, Any]],
+    settings: dict[str, Any],
+    record_format: str = METRIC_JSON,
 ) -> dict[str, Any]:
     """Configuration of a worker on one topic: the defaults of the product, under a group and output topics of this run."""
     outputs = OutputTopics().model_dump()
@@ -160,7 +191,7 @@ def make_config(
         "version": 1,
         "broker": {"bootstrap": bootstrap},
         "worker": {"group": prefix, "web_port": port, **settings},
-        "topics": [{"name": topic, "kind": "metrics", "format": "metric_json", "partitions": count_partitions(bootstrap, topic)}],
+        "topics": [{"name": topic, "kind": "metrics", "format": record_format, "partitions": count_partitions(bootstrap, topic)}],
         "series": {"max_per_partition": 2_000_000},
         "outputs": outputs,
         "detectors": detectors,
@@ -184,12 +215,17 @@ class Worker(Contender):
     settings: tuple[tuple[str, Any], ...] = ()
     crosscheck: dict[str, Any] | None = None
 
-    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+    @property
+    def formats(self) -> frozenset[str]:
+        """See `Contender.formats`."""
+        return REQUESTS | {METRIC_JSON}
+
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:
         """See `Contender.run`; it reads all there is."""
         prefix = f"bench-{time.time_ns():x}"
         (port,) = find_free_ports(1)
         with tempfile.TemporaryDirectory(prefix="streamwarden-bench-") as folder:
-            config = make_config(bootstrap, topic, prefix, port, list(self.detectors), dict(self.settings))
+            config = make_config(bootstrap, topic, prefix, port, list(self.detectors), dict(self.settings), record_format)
             if self.crosscheck is not None:
                 config["crosscheck"] = self.crosscheck
             config_path = write_config(Path(folder), config)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.pipeline.contender import Contender, Rival, Worker
+from benchmarks.pipeline.contender import METRIC_JSON, REQUESTS, Contender, Rival, Worker
 from benchmarks.pipeline.java_rival import JvmRival, StreamsRival
 from benchmarks.pipeline.python_rival import EnvironmentRival
 
-__all__ = ["CONTENDERS", "DEFAULT"]
+__all__ = ["CONTENDERS", "DEFAULT", "REQUESTS_DEFAULT"]
 
 _GAUSSIAN = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.9999}}
 # Of what is normal no sample passes it: the candidates are the spikes of the workload.
@@ -32,7 +32,21 @@ CONTENDERS: dict[str, Contender] = {
         Worker("worker-unchecked", "the same and no cross-check", 1.0, (_STRICT,), crosscheck={"provider": None}),
         Worker("worker-forest", "the same, cross-checked by random cut forests", 1.0, (_STRICT,), crosscheck=_FOREST),
         Rival("faust-river", "stock Faust, an agent a record, river's GaussianScorer", 0.03, "faust_river.py"),
-        Rival("confluent-bare", "confluent-kafka's consume, length of the value", 1.0, "confluent_loop.py", ("bare",)),
+        Rival(
+            "confluent-bare",
+            "confluent-kafka's consume, length of the value",
+            1.0,
+            "confluent_loop.py",
+            ("bare",),
+            REQUESTS | {METRIC_JSON},
+        ),
+        Rival(
+            "confluent-protobuf",
+            "confluent-kafka's consume, protobuf's own library, sum of the values",
+            0.2,
+            "confluent_requests.py",
+            reads=REQUESTS,
+        ),
         Rival("confluent-orjson", "the same and orjson", 1.0, "confluent_loop.py", ("orjson",)),
         Rival("confluent-river", "the same, orjson and river's GaussianScorer", 0.3, "confluent_loop.py", ("river",)),
         EnvironmentRival("quix-river", "Quix Streams, river's GaussianScorer", 0.1, "quix_river.py", "quix.txt"),
@@ -61,3 +75,6 @@ CONTENDERS: dict[str, Contender] = {
 
 DEFAULT = ("worker", "worker-default", "worker-lane", "faust-river", "confluent-bare", "confluent-orjson", "confluent-river")
 """Who takes part when nobody is named."""
+
+REQUESTS_DEFAULT = ("worker-default", "worker-checked", "worker-lane", "confluent-bare", "confluent-protobuf")
+"""The same, where a message is a request of many samples."""

@@ -21,3 +21,6 @@ GOALS = (
     Goal("worker-lane", "confluent-bare", 0.6),
 )
 """Of issue 7: the worker with its default detector, and the lane alone."""
+
+SAMPLES_PER_CPU_SEC = 2_000_000
+"""Of the same issue: what the worker with its default detector is to score at least, where messages are requests of many samples."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka.admin import NewTopic
 
-from benchmarks.pipeline.contender import JVM_WARM_SHARE, Contender, Cost, run_process
+from benchmarks.pipeline.contender import JVM_WARM_SHARE, METRIC_JSON, REQUESTS, Contender, Cost, run_process
 from benchmarks.pipeline.topic import create_topics, delete_prefixed_topics
 from pipeline.demo.brokers.cache import cache_folder
 from pipeline.demo.brokers.kafka_jars import find_java
@@ -48,6 +50,18 @@ def build(project: str) -> Path:
     return folder
 
 
+def read_jar_versions(names: Iterable[str]) -> dict[str, str]:
+    """Versions of libraries by the names of their files.
+
+    Examples
+    --------
+    >>> read_jar_versions(["kafka-streams-4.3.1.jar", "flink-connector-kafka-4.0.1-2.0.jar", "notes.txt"])
+    {'flink-connector-kafka': '4.0.1-2.0', 'kafka-streams': '4.3.1'}
+    """
+    found = (re.fullmatch(r"(.+?)-(\d.*)\.jar", name) for name in sorted(names))
+    return {match[1]: match[2] for match in found if match}
+
+
 @dataclass(frozen=True)
 class JvmRival(Contender):
     """A program on the JVM.  Its cost is taken past half of the messages, when it is compiled.
@@ -68,11 +82,21 @@ class JvmRival(Contender):
     arguments: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
+    @property
+    def formats(self) -> frozenset[str]:
+        """See `Contender.formats`; one that only counts bytes reads anything."""
+        return REQUESTS | {METRIC_JSON} if "bare" in self.arguments else frozenset({METRIC_JSON})
+
     def prepare(self) -> None:
         """Compile it."""
         build(self.project)
 
-    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+    def versions(self) -> dict[str, str]:
+        """The JVM, and the libraries it was compiled with."""
+        told = subprocess.run([find_java(), "-version"], capture_output=True, text=True, timeout=60, check=True).stderr
+        return {"java": told.split('"')[1]} | read_jar_versions(path.name for path in (build(self.project) / "lib").iterdir())
+
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:  # noqa: ARG002
         """See `Contender.run`."""
         return run_process(self._command(bootstrap, topic, n_messages), warm_share=JVM_WARM_SHARE)
 
@@ -87,7 +111,7 @@ class JvmRival(Contender):
 class StreamsRival(JvmRival):
     """Kafka Streams; its changelog and its anomalies get topics of this run."""
 
-    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:  # noqa: ARG002
         """See `Contender.run`."""
         application = f"bench-streams-{uuid.uuid4().hex[:8]}"
         anomalies = f"{application}-anomalies"

@@ -14,28 +14,43 @@ from statistics import median
 from typing import IO, Any
 
 from benchmarks.pipeline.contenders import CONTENDERS
+from benchmarks.pipeline.summary import find_reference
 
 PAGE = Path("docs/performance.md")
 FIGURE = Path("docs/figures/pipeline.svg")
 _VERSIONS = ("python", "numba", "aiokafka", "faust-streaming", "river", "confluent-kafka")
+_RIVAL_VERSIONS = (
+    "quixstreams",
+    "bytewax",
+    "java",
+    "fastjson2",
+    "kafka-streams",
+    "flink-streaming-java",
+    "flink-connector-kafka",
+)
 _WIDE = 10.0
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def render_rows(report: dict[str, Any]) -> list[list[str]]:
-    """Head and rows of the table: medians, the least and the most of the repeats."""
-    rows = [["who", "does", "CPU µs a message", "least-most", "times `worker`", "k msg/s", "start-up CPU s", "peak MB"]]
+    """Head and rows of the table: medians, the least and the most of the repeats; of requests, what a sample costs."""
+    reference = find_reference(report["results"]) or "worker"
+    size = report.get("samples_per_message", 1)
+    cost, rate = ("CPU µs a message", "k msg/s") if size == 1 else ("CPU ns a sample", "M samples a CPU s")
+    rows = [["who", "does", cost, "least-most", f"times `{reference}`", rate, "start-up CPU s", "peak MB"]]
     for name, some in report["results"].items():
-        cpu_us = [one["cpu_us"] for one in some]
-        ratio = report["summary"].get("times_worker", {}).get(name)
+        costs = [one["cpu_us"] if size == 1 else one["cpu_us"] * 1e3 / size for one in some]
+        digits = 2 if size == 1 else 0
+        reached = f"{1e3 / median(one['wall_us'] for one in some):,.0f}" if size == 1 else f"{1e3 / median(costs):,.2f}"
+        ratio = report["summary"].get(f"times_{reference}", {}).get(name)
         rows.append(
             [
                 name,
                 CONTENDERS[name].sentence if name in CONTENDERS else "",
-                f"{median(cpu_us):.2f}",
-                f"{min(cpu_us):.2f}-{max(cpu_us):.2f}",
+                f"{median(costs):,.{digits}f}",
+                f"{min(costs):,.{digits}f}-{max(costs):,.{digits}f}",
                 "-" if ratio is None else f"{ratio:.2f}",
-                f"{1e3 / median(one['wall_us'] for one in some):,.0f}",
+                reached,
                 f"{median(one['startup_cpu_secs'] for one in some):.1f}",
                 f"{max(one['peak_mb'] for one in some):,.0f}",
             ]
@@ -62,7 +77,10 @@ def render_table(report: dict[str, Any]) -> str:
 def describe(report: dict[str, Any]) -> str:
     """Under which circumstances it was taken."""
     machine = report["machine"]
-    versions = ", ".join(f"{name} {machine[name]}" for name in _VERSIONS)
+    told = {name: machine[name] for name in _VERSIONS}
+    for of in report.get("versions", {}).values():
+        told |= {name: of[name] for name in _RIVAL_VERSIONS if name in of}
+    versions = ", ".join(f"{name} {version}" for name, version in told.items())
     n_repeats = len(next(iter(report["results"].values())))
     what = f"Workload `{report['workload']}` (seed {report['seed']}), {report['n_messages']:,} messages, {n_repeats} repeats"
     where = f"{machine['cpu']}, {machine['n_cpus']} cores, load {machine['load_before']:.1f} before the run"
@@ -77,7 +95,8 @@ def draw(report: dict[str, Any], target: Path | IO[str]) -> None:
     import matplotlib.pyplot as plt
 
     names = list(report["results"])
-    medians = [median(one["cpu_us"] for one in report["results"][name]) for name in names]
+    size = report.get("samples_per_message", 1)
+    medians = [median(one["cpu_us"] for one in report["results"][name]) / size for name in names]
     mpl.rcParams["svg.hashsalt"] = "streamwarden"
     figure, axes = plt.subplots(figsize=(8, 0.4 * len(names) + 1), layout="constrained")
     bars = axes.barh(names, medians, color=["#1f6f5c" if name.startswith("worker") else "#9aa5b1" for name in names])
@@ -87,7 +106,7 @@ def draw(report: dict[str, Any], target: Path | IO[str]) -> None:
     if is_wide:
         axes.set_xscale("log")
     axes.invert_yaxis()
-    axes.set_xlabel(f"CPU time of the process a message, µs{' (logarithmic)' if is_wide else ''}")
+    axes.set_xlabel(f"CPU time of the process a {'message' if size == 1 else 'sample'}, µs{' (logarithmic)' if is_wide else ''}")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(target, format="svg", metadata={"Date": None})
     plt.close(figure)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.pipeline.contender import Contender, Cost, run_process
+from benchmarks.pipeline.contender import METRIC_JSON, Contender, Cost, run_process
 from pipeline.demo.brokers.cache import cache_folder
 
 _RIVALS = Path(__file__).parents[1] / "rivals"
@@ -67,7 +69,18 @@ class EnvironmentRival(Contender):
         """Make its environment."""
         make_environment(_RIVALS / "python" / self.requirements)
 
-    def run(self, bootstrap: str, topic: str, n_messages: int) -> Cost:
+    def versions(self) -> dict[str, str]:
+        """Of the packages its file of requirements names."""
+        requirements = _RIVALS / "python" / self.requirements
+        names = re.findall(r"(?m)^[A-Za-z0-9_.-]+", requirements.read_text())
+        ask = "import importlib.metadata as m, json, sys; print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
+        told = subprocess.run(
+            [str(make_environment(requirements)), "-c", ask, *names], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+        versions: dict[str, str] = json.loads(told)
+        return versions
+
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:  # noqa: ARG002
         """See `Contender.run`."""
         interpreter = make_environment(_RIVALS / "python" / self.requirements)
         return run_process([str(interpreter), str(_RIVALS / self.script), bootstrap, topic, str(n_messages)])

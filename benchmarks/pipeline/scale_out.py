@@ -27,7 +27,8 @@ from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import Point, cost_of, cpu_secs_of, make_config, write_config
 from benchmarks.pipeline.run import open_broker
 from benchmarks.pipeline.topic import create_topics, delete_prefixed_topics
-from benchmarks.pipeline.workload import WORKLOADS, Workload
+from benchmarks.pipeline.workload import Workload
+from benchmarks.pipeline.workloads import WORKLOADS
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import WorkerState, probe_worker
 from pipeline.demo.worker_process import WorkerProcess

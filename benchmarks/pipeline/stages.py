@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from benchmarks.pipeline.workload import WORKLOADS, Workload
+from benchmarks.pipeline.workload import Workload
+from benchmarks.pipeline.workloads import WORKLOADS
 from pipeline.codecs.compression import CODEC_NAMES
 from pipeline.codecs.fetched import read_fetched
 from pipeline.codecs.metric_json import MetricJsonCodec

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 START_MS = 1_763_900_000_000
 _NAMES = ("cpu_util", "mem_util", "disk_io", "net_rx")
-_SPIKE_SDS = 15.0
-_WARM_SAMPLES = 100
+SPIKE_SDS = 15.0
+WARM_SAMPLES = 100
 
 
 class Message(NamedTuple):
@@ -37,7 +37,12 @@ class Workload:
     n_partitions : int
     seed : int
     spike_every : int
+    samples_per_message : int
+    format : str
+        As a source topic's `format` has it.
     """
+
+    format: ClassVar[str] = "metric_json"
 
     name: str
     n_series: int
@@ -45,6 +50,7 @@ class Workload:
     n_partitions: int = 4
     seed: int = 20_261_125
     spike_every: int = 10_007
+    samples_per_message: int = 1
 
     def messages(self, n: int) -> Iterator[Message]:
         """The first `n` messages."""
@@ -60,8 +66,8 @@ class Workload:
         for i in range(n):
             key, prefix, level, sd = series[i % self.n_series]
             value = gauss(level, sd)
-            if i % self.spike_every == 0 and i >= _WARM_SAMPLES * self.n_series:
-                value += _SPIKE_SDS * sd
+            if i % self.spike_every == 0 and i >= WARM_SAMPLES * self.n_series:
+                value += SPIKE_SDS * sd
             timestamp_ms = START_MS + i
             yield Message(key, f'{prefix}{timestamp_ms},"value":{value:.6f}}}'.encode(), timestamp_ms)
 
@@ -78,7 +84,7 @@ _PLAIN = (
 
 _CALM = Workload("native-2k-calm", 2_000, spike_every=120_011)
 
-WORKLOADS = {_CALM.name: _CALM} | {
+NATIVE_WORKLOADS = {_CALM.name: _CALM} | {
     workload.name: workload
     for plain in _PLAIN
     for workload in (plain, *(replace(plain, name=f"{plain.name}-{one}", compression=one) for one in COMPRESSIONS))

@@ -12,7 +12,7 @@ from benchmarks.pipeline import report, scale_out
 from benchmarks.pipeline.contenders import CONTENDERS
 from benchmarks.pipeline.run import main
 from benchmarks.pipeline.topic import delete_topics, fill
-from benchmarks.pipeline.workload import WORKLOADS
+from benchmarks.pipeline.workloads import WORKLOADS
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]

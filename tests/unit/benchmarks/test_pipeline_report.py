@@ -12,8 +12,9 @@ from benchmarks.pipeline import report
 from benchmarks.pipeline.contender import Point, cost_of
 from benchmarks.pipeline.contenders import CONTENDERS
 from benchmarks.pipeline.goals import GOALS
-from benchmarks.pipeline.run import MATRIX, estimate_secs, plan, summarise
-from benchmarks.pipeline.workload import WORKLOADS
+from benchmarks.pipeline.run import MATRIX, REQUESTS_MATRIX, estimate_secs, plan
+from benchmarks.pipeline.summary import summarise
+from benchmarks.pipeline.workloads import WORKLOADS
 
 
 def result(**cpu_us: list[float]) -> dict[str, Any]:
@@ -44,6 +45,24 @@ def test_the_page_has_figures_plot_and_goals(tmp_path: Path) -> None:
     assert 'href="http' not in text
 
 
+def test_requests_are_told_by_the_sample(tmp_path: Path) -> None:
+    told = result(worker_default=[800.0, 1_100.0, 900.0], confluent_bare=[30.0, 30.0, 30.0])
+    told |= {"workload": "remote-write-20k", "samples_per_message": 2_000}
+    told |= {"versions": {"java-bare": {"java": "21", "kafka-clients": "4.3.1"}, "quix-river": {"quixstreams": "3.23.1"}}}
+    path, page = tmp_path / "a.json", tmp_path / "page.html"
+    path.write_text(json.dumps(told))
+    assert report.main([str(path), "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "<td>450</td><td>400-550</td><td>1.00</td><td>2.22</td>" in text
+    assert "quixstreams 3.23.1" in text
+    assert "java 21" in text
+    assert ("<span class=met>met</span>" in text, "not met" in text) == (True, False)
+    told["results"]["worker-default"][1]["cpu_us"] = told["results"]["worker-default"][2]["cpu_us"] = 1_001.0
+    path.write_text(json.dumps(told))
+    report.main([str(path), "-o", str(page)])
+    assert "not met" in page.read_text()
+
+
 def test_a_goal_is_judged_within_a_repeat() -> None:
     goal = next(goal for goal in GOALS if goal.rival == "kafka-streams")
     slow_hour = result(worker_default=[1.0, 10.0, 1.0], kafka_streams=[5.0, 50.0, 5.0])
@@ -63,11 +82,18 @@ def test_what_is_no_result_is_named(tmp_path: Path, text: str, capsys: pytest.Ca
 
 def test_the_full_suite_is_every_series_count_and_compression() -> None:
     planned = plan("full", ["worker"], "native-1", 2_000_000)
+    requests = [one for one in planned if one[0].samples_per_message > 1]
+    planned = [one for one in planned if one not in requests]
     cells = {(one.n_series, one.compression) for one, _, _ in planned}
     assert cells == {(n, c) for n in (1, 2_000, 100_000, 1_000_000) for c in ("none", "gzip", "snappy", "lz4", "zstd")}
     assert all(n >= 3 * one.n_series and set(MATRIX) <= set(names) for one, names, n in planned)
     assert estimate_secs(planned, 3) > 1.9 * estimate_secs(planned, 1)
     assert WORKLOADS["native-100k-gzip"].seed == WORKLOADS["native-100k"].seed
+    assert {(one.format, one.n_series) for one, _, _ in requests} == {
+        (record_format, n) for record_format in ("remote_write", "otlp_metrics") for n in (2_000, 20_000, 200_000)
+    }
+    assert all(one.format in CONTENDERS[name].formats for one, names, _ in requests for name in names)
+    assert {tuple(names) for _, names, _ in requests} == {REQUESTS_MATRIX}
 
 
 def test_a_jvm_is_warm_from_half_way() -> None:
