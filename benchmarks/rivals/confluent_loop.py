@@ -32,7 +32,7 @@ step = max(n_messages // 20, 1)
 told = 0
 loads = orjson.loads
 while n < n_messages:
-    for message in consumer.consume(10_000, 1.0):
+    for message in consumer.consume(min(10_000, step), 1.0):
         value = message.value()
         n += 1
         if work == "bare":
