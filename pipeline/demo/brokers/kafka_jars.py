@@ -58,20 +58,22 @@ def find_java() -> str:
     raise BrokerError(f"Java: found {found}, expected version {_LEAST_JAVA} or later; {KAFKA_CURE}", code="NO_JAVA")
 
 
-def fetch_kafka_jars(say: Callable[[str], None] = lambda _: None) -> Path:
+def fetch_kafka_jars(say: Callable[[str], None] = lambda _: None, pom: Path = _POM) -> Path:
     """Folder with Apache Kafka's jars, in the version that the project's ``pom.xml`` pins; fetched the first time only.
 
     Parameters
     ----------
     say : callable
         Told, in words, what takes time.
+    pom : Path
+        Another selection of jars, made as the project's own is.
 
     Raises
     ------
     BrokerError
         Maven is not there (``NO_MAVEN``) or failed (``MAVEN_FAILED``).
     """
-    digest = hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     root = cache_folder("kafka")
     folder = root / digest
     with (root / "lock").open("w") as lock:
@@ -87,8 +89,8 @@ def fetch_kafka_jars(say: Callable[[str], None] = lambda _: None) -> Path:
         say("fetching Apache Kafka through Maven (44 MB, once)")
         shutil.rmtree(folder, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="streamwarden-kafka-") as scratch:
-            pom = shutil.copy(_POM, scratch)
-            command = [maven, "-q", "-B", "-f", pom, "package", f"-Dout={folder}"]
+            copied = shutil.copy(pom, scratch)
+            command = [maven, "-q", "-B", "-f", copied, "package", f"-Dout={folder}"]
             done = subprocess.run(  # noqa: S603 - our own command
                 command, capture_output=True, text=True, timeout=_FETCH_SECS, check=False, cwd=scratch
             )
