@@ -39,7 +39,10 @@ class SystemClock:
 
 
 class QuickClock:
-    """A wall clock that runs faster than the machine's from the moment it is made, as replayed history does.
+    """A wall clock that goes on without a step from where it is made, and may be faster than the machine's, as replayed history is.
+
+    When the machine's wall clock is put forward or back this one does not notice: what is told from the time that has passed, such as
+    that nothing was heard for an hour, stays true.
 
     Parameters
     ----------
@@ -55,6 +58,9 @@ class QuickClock:
     >>> manual.advance_secs(2)
     >>> quick.now_ns(), quick.monotonic_secs()
     (120000001000, 120.0)
+    >>> manual.step_secs(-3600)
+    >>> quick.now_ns()
+    120000001000
     """
 
     def __init__(self, speed: float, clock: Clock | None = None) -> None:
@@ -65,7 +71,7 @@ class QuickClock:
 
     def now_ns(self) -> int:
         """Its wall clock, ns since 1970-01-01 UTC."""
-        return self._began_ns + round((self._clock.now_ns() - self._began_ns) * self._speed)
+        return self._began_ns + round((self._clock.monotonic_secs() - self._began_secs) * self._speed * NS_PER_SEC)
 
     def monotonic_secs(self) -> float:
         """Its seconds, which never go backwards."""
@@ -97,5 +103,9 @@ class ManualClock:
 
     def advance_secs(self, secs: float) -> None:
         """Move both readings forward."""
-        self._now_ns += round(secs * NS_PER_SEC)
+        self.step_secs(secs)
         self._monotonic_secs += secs
+
+    def step_secs(self, secs: float) -> None:
+        """Put the wall clock forward, or back, while no time passes."""
+        self._now_ns += round(secs * NS_PER_SEC)

@@ -77,6 +77,7 @@ class Worker:
         self._telemetry = telemetry
         self._clock = SystemClock()
         self._incident_clock = QuickClock(config.worker.event_secs_per_sec)
+        self._steady_clock = QuickClock(1.0)
         self._sources = {topic.name: topic for topic in config.topics}
         lease_secs = _LEASE_SHARE * config.broker.session_timeout_secs
         self._assignment = Assignment(self._new_flow, telemetry, self._fail, lease_secs=lease_secs, clock=self._clock)
@@ -339,7 +340,7 @@ class Worker:
         """Whether everything is read, or all but what came in the last moments."""
         if self._lag(app, tp) == 0:
             return True
-        return isinstance(flow, SourceFlow) and self._clock.now_ns() // _NS_PER_MS - flow.newest_ms < _CURRENT_MS
+        return isinstance(flow, SourceFlow) and self._steady_clock.now_ns() // _NS_PER_MS - flow.newest_ms < _CURRENT_MS
 
     def _show_lag(self, app: WorkerApp) -> None:
         for tp, flow in self._assignment.flows.items():

@@ -37,7 +37,9 @@ def test_aborted_records_are_not_scored(topics: TopicSet, start_worker: Callable
     for start in range(0, len(rows), 200):
         transact(topics, source, aborted[start : start + 200], commit=False)
         transact(topics, source, rows[start : start + 200], commit=True)
-    worker = start_worker(config_path).wait_ready()
+    ordinary = topics.beside("ordinary", reader="ordinary")
+    worker, plain = start_worker(config_path), start_worker(ordinary.write_config("ordinary.yaml"))
+    worker.wait_ready()
     worker.wait_records(len(rows))
     # The last thing on the partitions is a control batch: it is passed over, and no lag remains.
     wait_until(lambda: worker.state().lag_records == 0, 20)
@@ -45,6 +47,15 @@ def test_aborted_records_are_not_scored(topics: TopicSet, start_worker: Callable
     assert worker.metric("records_total") == len(rows)
     assert topics.output("dead_letters") == []
     assert worker.stop() == 0
+
+    plain.wait_ready()
+    plain.wait_records(len(rows))
+    wait_until(lambda: plain.state().lag_records == 0, 20)
+    assert plain.metric("records_total") == plain.state().n_by_outcome["scored"] == len(rows)
+    fast, plainly = (sorted(record.value or b"" for record in one.output("anomalies")) for one in (topics, ordinary))
+    assert fast == plainly
+    assert plain.stop() == 0
+    ordinary.delete()
 
     uncommitted = start_worker(others.write_config("uncommitted.yaml")).wait_ready()
     uncommitted.wait_records(2 * len(rows))
