@@ -7,18 +7,22 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
+import orjson
 import pytest
 
 from pipeline.codecs.record import RecordBatch
+from pipeline.codecs.remote_write import encode_request
 from pipeline.config.load import config_hash, load_config
+from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.checkpoint import encode_tree, restore_lane
 from pipeline.engine.lane import Lane
 from pipeline.failpoint import POINTS
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
-from tests.integration.made_metrics import make_metrics
+from tests.integration.made_logs import make_logs
+from tests.integration.made_metrics import STEP_MS, make_metrics
 from tests.integration.running_worker import RunningWorker, wait_until
 from tests.integration.test_restart import assert_nothing_lost
-from tests.integration.topic_set import TopicSet
+from tests.integration.topic_set import Row, TopicSet
 
 pytestmark = pytest.mark.integration
 
@@ -35,12 +39,16 @@ def write_slice(topics: TopicSet, source: str, i: int, *, is_calm: bool = False)
 def prepare(topics: TopicSet) -> str:
     """A source and settings under which every group is one series: then its events depend on the log alone."""
     source = topics.add_source("metrics")
-    topics.config["alerts"] = {"incident": {"group_by": ["node"], "resolve_after_secs": 30.0, "update_min_secs": 20.0}}
-    topics.config["worker"] |= {"max_poll_records": 400, "checkpoint_interval_secs": 0.4, "event_secs_per_sec": 60.0}
-    topics.config["broker"] |= {"session_timeout_secs": 2.0, "heartbeat_interval_secs": 0.3}
+    prepare_settings(topics)
     topics.create()
     write_slice(topics, source, 0)
     return source
+
+
+def prepare_settings(topics: TopicSet) -> None:
+    topics.config["alerts"] = {"incident": {"group_by": ["node"], "resolve_after_secs": 30.0, "update_min_secs": 20.0}}
+    topics.config["worker"] |= {"max_poll_records": 400, "checkpoint_interval_secs": 0.4, "event_secs_per_sec": 60.0}
+    topics.config["broker"] |= {"session_timeout_secs": 2.0, "heartbeat_interval_secs": 0.3}
 
 
 def alert_values(topics: TopicSet) -> dict[bytes, bytes | None]:
@@ -56,6 +64,7 @@ def assert_state_is_that_of_the_log(topics: TopicSet, source: str) -> None:
     import asyncio
 
     config = load_config(topics.folder / "topics.yaml")
+    topic = next(one for one in config.topics if one.name == source)
     records = topics.read(source)
 
     async def read(partition: int):  # type: ignore[no-untyped-def]
@@ -66,30 +75,30 @@ def assert_state_is_that_of_the_log(topics: TopicSet, source: str) -> None:
 
     for partition in sorted({record.partition for record in records}):
         rows = [(r.offset, r.timestamp_ms, r.key, r.value) for r in records if r.partition == partition]
-        lane = Lane(config, config.topics[0], partition, config_hash=config_hash(config))
+        lane = Lane(config, topic, partition, config_hash=config_hash(config))
         lane.process(RecordBatch.from_rows(source, partition, rows))
         store = CheckpointStore(
             CheckpointTopic(config.outputs.checkpoints.name, 2, never, read), config.worker.group, source, partition, ""
         )
         stored = asyncio.run(store.load())
         assert stored is not None
-        restored = Lane(config, config.topics[0], partition, config_hash=config_hash(config))
+        restored = Lane(config, topic, partition, config_hash=config_hash(config))
         restore_lane(restored, stored.blocks)
         assert restored.next_offset == lane.next_offset
         assert encode_tree(restored.snapshot()) == encode_tree(lane.snapshot())
 
 
 def compare_with_uninterrupted(
-    topics: TopicSet, source: str, start_worker: Callable[..., RunningWorker], workers: Sequence[RunningWorker]
+    topics: TopicSet, sources: Sequence[str], start_worker: Callable[..., RunningWorker], workers: Sequence[RunningWorker]
 ) -> None:
     last = start_worker(topics.folder / "topics.yaml").wait_ready()
     beside = topics.beside("calm")
-    beside.config["alerts"] = topics.config["alerts"]
+    beside.config |= {name: topics.config[name] for name in ("alerts", "logs") if name in topics.config}
     beside.config["worker"] |= {"event_secs_per_sec": 60.0}
     calm = start_worker(beside.write_config("calm.yaml")).wait_ready()
     for worker in (last, calm):
         wait_until(lambda worker=worker: worker.state().lag_records == 0 and worker.state().is_ready, 60)
-    assert_nothing_lost(topics, source)
+    assert_nothing_lost(topics, *sources)
 
     def is_over(outputs: TopicSet, worker: RunningWorker) -> bool:
         return sum(worker.state().n_open_by_severity.values()) == 0 and len(outputs.output("alerts")) > 0
@@ -99,7 +108,8 @@ def compare_with_uninterrupted(
     assert len(alert_values(topics)) > 20
     assert last.stop() == 0
     assert calm.stop() == 0
-    assert_state_is_that_of_the_log(topics, source)
+    for source in sources:
+        assert_state_is_that_of_the_log(topics, source)
     beside.delete()
     assert not [event for worker in workers for event in worker.events("worker_failed")]
 
@@ -113,7 +123,67 @@ def test_killed_at_every_named_point(topics: TopicSet, start_worker: Callable[..
         assert worker.wait_exit() == -9, point
         killed.append(worker)
     write_slice(topics, source, len(POINTS) + 1, is_calm=True)
-    compare_with_uninterrupted(topics, source, start_worker, killed)
+    compare_with_uninterrupted(topics, [source], start_worker, killed)
+
+
+def write_requests(topics: TopicSet, source: str, i: int, *, is_calm: bool) -> None:
+    """The same piece of other series, as Prometheus sends it."""
+    rows = []
+    jump_every = 10**9 if is_calm else 97
+    for row in make_metrics(STEPS_PER_SLICE, seed=1_000 + i, start_step=i * STEPS_PER_SLICE, service="rw", jump_every=jump_every):
+        record = orjson.loads(row.value or b"")
+        labels = {"__name__": record["name"], **record["labels"]}
+        rows.append(Row(encode_request([(labels, [(record["ts"], record["value"])])]), row.key, row.timestamp_ms))
+    topics.produce(source, rows)
+
+
+def write_lines(topics: TopicSet, source: str, i: int, *, is_calm: bool) -> None:
+    """Log lines of the same time, with a burst of one template."""
+    n_minutes = STEPS_PER_SLICE * STEP_MS // 60_000
+    rows = []
+    for row in make_logs(n_minutes, seed=2_000 + i, burst_at=-1 if is_calm else 15, news_at=-1):
+        later_ms = i * n_minutes * 60_000
+        record = orjson.loads(row.value or b"")
+        rows.append(Row(orjson.dumps({**record, "ts": record["ts"] + later_ms}), row.key, row.timestamp_ms + later_ms))
+    topics.produce(source, rows)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_killed_with_topics_of_other_kinds(topics: TopicSet, start_worker: Callable[..., RunningWorker]) -> None:
+    """Log templates, whole requests and the default detector lose as little as flat samples do."""
+    prepare_settings(topics)
+    sources = (
+        topics.add_source("metrics"),
+        topics.add_source("requests", 2, "remote_write"),
+        topics.add_source("lines", 2, "log_json"),
+    )
+    topics.config["alerts"]["incident"]["group_by"] = ["service", "node", "template", "level"]
+    topics.config["logs"] = {"new_template_after_lines": 100}
+    common = topics.config["detectors"][0]
+    gauss = {"type": "gaussian_scorer", "parameters": {"grace_period": 20}}
+    topics.config["detectors"] = [
+        {**common, "name": "lines", "match": {"name": "log_*"}, "model": gauss, "threshold": {"type": "fixed", "score": 0.999}},
+        {**common, "model": {"type": "default"}, "threshold": {"type": "tail", "probability": 3e-3, "min_samples": 50}},
+    ]
+    topics.create()
+
+    def write(i: int, *, is_calm: bool = False) -> None:
+        write_slice(topics, sources[0], i, is_calm=is_calm)
+        write_requests(topics, sources[1], i, is_calm=is_calm)
+        write_lines(topics, sources[2], i, is_calm=is_calm)
+
+    write(0)
+    killed = []
+    for i, point in enumerate(POINTS, start=1):
+        write(i)
+        worker = start_worker(topics.folder / "topics.yaml", environment={"STREAMWARDEN_FAILPOINTS": f"{point}=kill"})
+        assert worker.wait_exit(90.0) == -9, point
+        killed.append(worker)
+    write(len(POINTS) + 1, is_calm=True)
+    compare_with_uninterrupted(topics, sources, start_worker, killed)
+    kinds = {Anomaly.from_json(record.value or b"").topic for record in topics.output("anomalies")}
+    assert kinds == set(sources)
 
 
 @pytest.mark.soak
@@ -130,4 +200,4 @@ def test_killed_at_random_moments(topics: TopicSet, start_worker: Callable[..., 
         worker.kill()
         killed.append(worker)
     write_slice(topics, source, N_RANDOM_KILLS + 1, is_calm=True)
-    compare_with_uninterrupted(topics, source, start_worker, killed)
+    compare_with_uninterrupted(topics, [source], start_worker, killed)

@@ -17,10 +17,13 @@ from tests.integration.topic_set import TopicSet
 pytestmark = pytest.mark.integration
 
 
-def assert_nothing_lost(topics: TopicSet, source: str) -> None:
+def assert_nothing_lost(topics: TopicSet, *sources: str) -> None:
     """Every anomaly of an uninterrupted run was published and checked; alert events differ by id or not at all."""
+    config_path = topics.write_config()
     expected = {
-        anomaly.id: anomaly.to_json() for anomaly in expected_anomalies(topics.write_config(), source, topics.read(source))
+        anomaly.id: anomaly.to_json()
+        for source in sources
+        for anomaly in expected_anomalies(config_path, source, topics.read(source))
     }
     assert len(expected) > 20
 
