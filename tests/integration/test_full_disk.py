@@ -1,23 +1,29 @@
-"""The broker's disk is full: Kafka ends itself, the worker waits and says so; with room again everything goes on where it was."""
+"""Disks that are full: the broker's, under which Kafka ends itself and the worker waits, and that of the worker's log."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
+from pipeline.demo.brokers.ports import find_free_ports
+from pipeline.demo.probe import parse_metrics
 from tests.integration.made_metrics import make_metrics
 from tests.integration.running_worker import RunningWorker, wait_until
 from tests.integration.slow_broker import set_quota
 from tests.integration.test_audit import audit
 from tests.integration.test_restart import alert_ids, assert_nothing_lost
-from tests.integration.topic_set import TopicSet
+from tests.integration.topic_set import Row, TopicSet
 
-pytestmark = [pytest.mark.integration, pytest.mark.kafka]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -44,6 +50,7 @@ def fill(path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.kafka
 def test_the_brokers_disk_is_full(
     small_disk: Path, make_kafka: Callable[..., ApacheKafka], tmp_path: Path, start_worker: Callable[..., RunningWorker]
 ) -> None:
@@ -87,3 +94,44 @@ def test_the_brokers_disk_is_full(
     assert worker.stop() == 0
     code, found = audit(config_path)
     assert code == 0, [one["problems"] for one in found]
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, on which every write fails for want of room")
+def test_the_disk_of_the_log_is_full(topics: TopicSet) -> None:
+    """What cannot be logged is not logged; what is to be scored is scored."""
+    (port,) = find_free_ports(1)
+    source = topics.add_source("metrics")
+    topics.config["worker"]["web_port"] = port
+    config_path = topics.create()
+    rows = [*make_metrics(400, seed=72), Row(b"?")]
+    topics.produce(source, rows)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMWARDEN_")}
+    with open("/dev/full", "wb") as full:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", "from pipeline.cli import main; main()", "worker", "--config", str(config_path)],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=full,
+            cwd=topics.folder,
+            env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    try:
+
+        def n_scored() -> float:
+            assert worker.poll() is None
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                    return sum(parse_metrics(answer.read().decode(), is_ready=True).n_by_outcome.values())
+            except OSError:
+                return 0
+
+        wait_until(lambda: n_scored() == len(rows), 120)
+        assert_nothing_lost(topics, source)
+        assert len(topics.output("dead_letters")) == 1
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0
+    finally:
+        if worker.poll() is None:
+            worker.kill()
+            worker.wait()
