@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -60,3 +61,47 @@ def test_stop_and_start(topics: TopicSet, start_worker: Callable[..., RunningWor
     assert second.stop() == 0
     assert not second.events("relearn_started")
     assert {event["topic"] for event in second.events("checkpoint_restored")} == {source}
+
+
+def of_detector(anomalies: Iterable[Anomaly], name: str) -> dict[str, bytes]:
+    """Anomalies of one detector by id, without the configuration under which they were told."""
+    return {one.id: replace(one, config_hash="").to_json() for one in anomalies if one.detector == name}
+
+
+@pytest.mark.soak
+def test_a_changed_configuration_keeps_what_it_did_not_change(
+    topics: TopicSet, start_worker: Callable[..., RunningWorker]
+) -> None:
+    """One detector gets other parameters and one is new: a third one goes on as if nothing had been."""
+    rows = make_metrics(600, seed=5)
+    half = len(rows) // 2
+    source = topics.add_source("metrics")
+    common = topics.config["detectors"][0]
+    kept = {**common, "name": "kept", "match": {"labels": {"service": "dag-0"}}}
+    gauss = {"type": "gaussian_scorer", "parameters": {"grace_period": 60}}
+    topics.config["detectors"] = [kept, {**common, "name": "changed"}]
+    config_path = topics.create()
+    topics.produce(source, rows[:half])
+    first = start_worker(config_path).wait_ready()
+    first.wait_records(half)
+    assert first.stop() == 0
+    uninterrupted = topics.write_config("uninterrupted.yaml")
+
+    added = {**common, "name": "added", "match": {"labels": {"node": "n7"}}}
+    topics.config["detectors"] = [kept, added, {**common, "name": "changed", "model": gauss}]
+    topics.produce(source, rows[half:])
+    second = start_worker(topics.write_config()).wait_ready()
+    second.wait_records(half)
+    wait_until(lambda: second.state().lag_records == 0, 20)
+    assert second.stop() == 0
+
+    log = topics.read(source)
+    expected = of_detector(expected_anomalies(uninterrupted, source, log), "kept")
+    published = [Anomaly.from_json(record.value or b"") for record in topics.output("anomalies")]
+    assert of_detector(published, "kept") == expected != {}
+    hashes = {one.config_hash for one in published if one.detector == "kept"}
+    assert len(hashes) == 2, "some before the change and some after"
+    # What was changed has learned from the change on: its old self would have told of more.
+    changed = of_detector(expected_anomalies(uninterrupted, source, log), "changed")
+    assert of_detector(published, "changed") != changed
+    assert any(one.detector == "added" for one in published)
