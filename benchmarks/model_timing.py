@@ -50,14 +50,20 @@ def _shape(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return X[:, 0].copy() if X.shape[1] == 1 else X
 
 
-def _repeat(call: Callable[[], int], min_secs: float, min_repeats: int) -> list[float]:
-    """Nanoseconds per sample of every repeat of `call`, which returns how many samples it took."""
+def _repeat(call: Callable[..., int], min_secs: float, min_repeats: int, draw: Callable[[], Any] | None = None) -> list[float]:
+    """Nanoseconds per sample of every repeat of `call`, which returns how many samples it took.
+
+    `draw` makes each repeat's samples, untimed: the same ones over again would fill the windows with equal values, and find in the
+    cache what the last repeat left there.
+    """
     taken: list[float] = []
-    begin = time.perf_counter()
-    while len(taken) < min_repeats or time.perf_counter() - begin < min_secs:
+    secs = 0.0
+    while len(taken) < min_repeats or secs < min_secs:
+        drawn = () if draw is None else (draw(),)
         start = time.thread_time_ns()
-        n = call()
+        n = call(*drawn)
         taken.append((time.thread_time_ns() - start) / n)
+        secs += taken[-1] * n / 1e9
     return taken
 
 
@@ -67,21 +73,22 @@ def time_batches(case: Case, n_series: int, batch_sizes: tuple[int, ...], seed: 
     found: dict[int, list[float]] = {}
     for size in batch_sizes:
         rng = np.random.default_rng(seed + size)
-        slots = rng.integers(0, n_series, size).astype(np.int64)
-        X = _shape(make_values(size, case.n_features, seed + 1))
         times = np.full(size, 10**18, dtype=np.int64)
         out = Scores.empty(size)
         n_calls = max(1, 200 // size)
 
-        def call(
-            slots: Any = slots, times: Any = times, X: Any = X, out: Any = out, n_calls: int = n_calls, size: int = size
-        ) -> int:
-            for _ in range(n_calls):
-                model.score_learn_many(slots, times, X, out)
-            return n_calls * size
+        def draw(rng: Any = rng, size: int = size, n_calls: int = n_calls) -> list[tuple[Any, Any]]:
+            X = make_values(n_calls * size, case.n_features, int(rng.integers(1 << 30)))
+            slots = rng.integers(0, n_series, n_calls * size)
+            return [(slots[at : at + size], _shape(X[at : at + size])) for at in range(0, n_calls * size, size)]
 
-        call()
-        found[size] = _repeat(call, min_secs, 3)
+        def call(batches: list[tuple[Any, Any]], times: Any = times, out: Any = out) -> int:
+            for slots, X in batches:
+                model.score_learn_many(slots, times, X, out)
+            return len(batches) * times.size
+
+        call(draw())
+        found[size] = _repeat(call, min_secs, 3, draw)
     return found
 
 

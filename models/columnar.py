@@ -18,7 +18,7 @@ from models.errors import ShapeError, SlotError, SnapshotError
 from models.gate import OPEN_GATE, Gate
 from models.parameters import Parameter, settle_parameters
 from models.slot_kernel import are_slots_reserved
-from models.state_array import StateArray
+from models.state_array import StateArray, make_zeros
 
 __all__ = ["Batch", "ColumnarEstimator", "UnivariateEstimator"]
 
@@ -102,6 +102,10 @@ class ColumnarEstimator(Estimator):
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         """Facts of one series beyond those every model has."""
 
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        """`snapshot` in the layout of `state_version` when it is of an older one; left as it is when it cannot be read."""
+        return snapshot
+
     def install_gate(self, gate: Gate) -> None:
         """Let `gate` decide which scored samples are learned from now on; its rows must cover the reserved slots."""
         self._gate = gate
@@ -139,8 +143,7 @@ class ColumnarEstimator(Estimator):
     def _grow(self, capacity: int) -> None:
         grown: dict[str, StateArray] = {}
         for key, fresh in self._make_fresh_row().items():
-            # Pages of a zeroed allocation cost no memory before they are touched.
-            array = np.zeros((capacity, *fresh.shape[1:]), dtype=fresh.dtype)
+            array = make_zeros((capacity, *fresh.shape[1:]), fresh.dtype)
             if fresh.tobytes().strip(b"\0"):
                 array[self._capacity :] = fresh
             if self._capacity:
@@ -204,6 +207,7 @@ class ColumnarEstimator(Estimator):
         slots = _as_column(slots, _INT, "slots")
         if slots.size and slots.min() < 0:
             raise SlotError(f"{self.name}: slot {slots.min()} is negative")
+        snapshot = self._upgrade(snapshot)
         self._check_snapshot(snapshot, slots.size)
         if slots.size:
             self.reserve(int(slots.max()) + 1)

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
+from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Snapshot
 from models.errors import ParameterError
 from models.hst import kernel
-from models.hst.state import REFERENCE, ROW, mass_dtype
+from models.hst.state import ROW, mass_dtypes, plan_masses, spread_masses
 from models.hst.trees import grow_forest
 from models.multivariate import FEATURES, N_FEATURES
 from models.parameters import Parameter
@@ -50,8 +50,8 @@ class HalfSpaceTrees(SharedDrawEstimator):
     -----
     Scores equal river's `anomaly.HalfSpaceTrees` to the last bit: the trees are drawn by `random.Random(seed)` in river's order,
     from the features present in a series' first sample.  Series whose first samples have the same features share one forest, so a
-    series keeps its counts only: ``2 * n_trees * (2**height - 1)`` counts of one byte (two when `window_size` is above 255), see
-    `models.hst.state`; 5,116 bytes with the default parameters.  O(n_trees * height) time.
+    series keeps its counts only, about ``n_trees * 2**(height + 1)`` of one byte (two when `window_size` is above 255), see
+    `models.hst.state`; 5,456 bytes with the default parameters.  O(n_trees * height) time.
 
     Score in [0, 1], 0.0 and not ready during the first window.  NaN is a missing feature, routed to the child visited more often;
     an infinite value counts as missing; a sample without any feature is not learned and not ready.
@@ -98,6 +98,7 @@ class HalfSpaceTrees(SharedDrawEstimator):
         {"window_size": 300, "n_trees": 3, "height": 4, "limits": [-1.0, 2.0]},
     )
     has_gate: ClassVar[bool] = True
+    state_version: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -125,6 +126,9 @@ class HalfSpaceTrees(SharedDrawEstimator):
         self._window_size: int = self._parameters["window_size"]
         self._seed: int = self._parameters["seed"]
         self._is_scaled = self._parameters["scale"] == "minmax"
+        self._plan = plan_masses(self._n_trees, self._height)
+        self._dtypes = mass_dtypes(self._window_size, self._height)
+        self._size_limit = math.ceil(0.1 * self._window_size)
         self._max_profile = float(self._n_trees * self._window_size * (2 ** (self._height + 1) - 1))
         self._limits()
 
@@ -150,13 +154,30 @@ class HalfSpaceTrees(SharedDrawEstimator):
         n_scaled = self.n_features if self._is_scaled else 0
         return {
             "rows": np.zeros(1, ROW),
-            "masses": np.zeros((1, self._n_trees, 2**self._height - 1, 2), mass_dtype(self._window_size)),
+            "masses": np.zeros((1, self._plan.n_entries), self._dtypes[0]),
+            "uppers": np.zeros((1, self._n_trees * self._plan.n_blocks), self._dtypes[1]),
             "lows": np.full((1, n_scaled), np.inf),
             "highs": np.full((1, n_scaled), -np.inf),
         }
 
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        columns = snapshot.get("columns")
+        if (
+            snapshot.get("version") != 1
+            or not isinstance(columns, Mapping)
+            or list(columns) != ["rows", "masses", "lows", "highs"]
+        ):
+            return snapshot
+        rows, masses = columns["rows"], columns["masses"]
+        shape = (snapshot.get("n_rows"), self._n_trees, 2**self._height - 1, 2)
+        if rows.dtype != ROW or rows.shape != shape[:1] or masses.shape != shape or masses.dtype.kind != "u":
+            return snapshot
+        masses, uppers = spread_masses(self._plan, masses, rows["counter"], self._window_size, self._size_limit, self._dtypes)
+        spread = {"rows": rows, "masses": masses, "uppers": uppers, "lows": columns["lows"], "highs": columns["highs"]}
+        return {**snapshot, "version": 2, "columns": spread}
+
     def _bind(self) -> None:
-        self._rows, self._masses, self._lows, self._highs = self._state.values()
+        self._rows, self._masses, self._uppers, self._lows, self._highs = self._state.values()
 
     def _adopt(self, names: list[str]) -> None:
         super()._adopt(names)
@@ -169,13 +190,14 @@ class HalfSpaceTrees(SharedDrawEstimator):
             lambda start, forests: kernel.score_learn_many(
                 self._rows,
                 self._masses,
+                self._uppers,
                 self._lows,
                 self._highs,
                 forests[0],
                 forests[1],
                 self._height,
                 self._window_size,
-                math.ceil(0.1 * self._window_size),
+                self._size_limit,
                 self._max_profile,
                 start,
                 score,
@@ -196,5 +218,5 @@ class HalfSpaceTrees(SharedDrawEstimator):
         return {
             "n_windows": int(row["n_pivots"]),
             "n_in_window": int(row["counter"]),
-            "n_used_nodes": int(np.count_nonzero(self._masses[slot, :, :, REFERENCE])),
+            "n_used_blocks": int(np.count_nonzero(self._masses[slot, self._plan.root])),
         }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn
+from models.base import BoolColumn, FloatColumn, IntColumn
 from models.state_array import StateArray
 
 __all__ = ["Forest", "grow_forest"]
@@ -17,16 +17,17 @@ PADDING = 0.15
 
 
 class Forest(NamedTuple):
-    """Splits of one forest; node ``i`` has the children ``2i + 1`` (left) and ``2i + 2``.
+    """Splits of one forest; the root is node 1, node ``i`` has the children ``2i`` (left) and ``2i + 1``.
 
     Attributes
     ----------
-    feature : (T, 2**height - 1) int32
-    threshold : (T, 2**height - 1) float64
+    feature : (T, 2**height) int32
+    keys : (T, 2**height) int64
+        Thresholds, as whole numbers that sort as they do.
     """
 
     feature: StateArray
-    threshold: FloatColumn
+    keys: IntColumn
 
 
 def grow_forest(
@@ -47,17 +48,17 @@ def grow_forest(
     Examples
     --------
     >>> forest = grow_forest(2, 1, 42, [0], [(0.0, 1.0)], np.array([True]))
-    >>> forest.threshold.round(3)
-    array([[0.168],
-           [0.306]])
+    >>> forest.keys[:, 1].view(np.float64).round(3)
+    array([0.168, 0.306])
     """
     rng = random.Random(seed)  # noqa: S311 - river's generator
     present = [column for column in order if mask[column]]
-    feature = np.zeros((n_trees, 2**height - 1), dtype=np.int32)
-    threshold = np.zeros((n_trees, 2**height - 1))
+    feature = np.zeros((n_trees, 2**height), dtype=np.int32)
+    threshold = np.zeros((n_trees, 2**height))
     for tree in range(n_trees):
-        _grow(feature[tree], threshold[tree], 0, height, present, list(limits), rng)
-    return Forest(feature, threshold)
+        _grow(feature[tree], threshold[tree], 1, height, present, list(limits), rng)
+    bits = (threshold + 0.0).view(np.int64)
+    return Forest(feature, bits ^ ((bits >> 63) & np.iinfo(np.int64).max))
 
 
 def _grow(
@@ -78,7 +79,7 @@ def _grow(
     feature[node] = on
     threshold[node] = at
     limits[on] = (low, at)
-    _grow(feature, threshold, 2 * node + 1, height - 1, columns, limits, rng)
+    _grow(feature, threshold, 2 * node, height - 1, columns, limits, rng)
     limits[on] = (at, high)
-    _grow(feature, threshold, 2 * node + 2, height - 1, columns, limits, rng)
+    _grow(feature, threshold, 2 * node + 1, height - 1, columns, limits, rng)
     limits[on] = (low, high)

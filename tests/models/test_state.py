@@ -1,7 +1,8 @@
 """Snapshots of every released version can still be restored, and go on to the scores they went on to when they were taken.
 
 ``state/<model>.v<version>.json`` holds parameters, a snapshot after some samples, and the scores of the samples after it.  To add
-one for a new version: ``python tests/models/test_state.py`` writes those that are missing, and never overwrites one.
+one for a new version: ``python tests/models/test_state.py`` writes those that are missing, and never overwrites one.  Version 1
+of the trees is there twice: those of a height above four are laid out in another way.
 """
 
 from __future__ import annotations

@@ -158,5 +158,5 @@ def test_new_features_do_not_fit_columns_in_use() -> None:
         model.learn_one({"a": 0.5, "b": 0.5})
 
 
-def test_default_state_is_5116_bytes_a_series() -> None:
-    assert HalfSpaceTrees().slot_nbytes == 16 + 10 * 255 * 2
+def test_default_state_is_5456_bytes_a_series() -> None:
+    assert HalfSpaceTrees().slot_nbytes == 16 + 10 * 16 * (32 + 2)
