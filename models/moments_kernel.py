@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
+from models.base import BoolColumn, FloatColumn
 from models.jit import kernel
+from models.power_kernel import take_roots
 
 
 @kernel
@@ -38,3 +40,21 @@ def compute_variance(n: float, sum_sq: float) -> float:
 def are_finite(mean: float, sum_sq: float) -> bool:
     """False when a moment overflowed."""
     return math.isfinite(mean) and math.isfinite(sum_sq)
+
+
+@kernel
+def fill_deviations(counts: FloatColumn, sums: FloatColumn, unsure: BoolColumn) -> None:
+    """Replace sums of squared deviations by standard deviations, four or eight at a time: the root of `compute_variance`.
+
+    Parameters
+    ----------
+    counts : (B,) float64
+    sums : (B,) float64, mutated
+    unsure : (B,) bool, overwritten
+        Room.
+    """
+    for i in range(sums.size):
+        variance = sums[i] / (counts[i] - 1.0)
+        variance = variance if variance > 0.0 else 0.0
+        sums[i] = variance if counts[i] > 1.0 else 0.0
+    take_roots(sums, sums.size, unsure)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from models.base import BoolColumn, FloatColumn, IntColumn
+from models.erf_kernel import fill_erf
 from models.gate_kernel import OPEN, admits
 from models.gaussian.state import HEAD, MEAN, SUM_SQ, WINDOW, N
-from models.jit import kernel
-from models.moments_kernel import add_sample, are_finite, compute_variance, drop_sample
+from models.jit import kernel, kernel_bare, kernel_inline
+from models.moments_kernel import add_sample, are_finite, compute_variance, drop_sample, fill_deviations
 from models.power_kernel import take_root
+from models.prefetch_kernel import prefetch
 
 SQRT_2 = math.sqrt(2.0)
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
 
 
-@kernel
+@kernel_bare
 def compute_sigma(rows: FloatColumn, slot: int) -> float:
     """Standard deviation of what `slot` holds; 0.0 when fewer than two samples."""
     return take_root(compute_variance(rows[slot, N], rows[slot, SUM_SQ]))
@@ -28,7 +34,7 @@ def score(mean: float, sigma: float, y: float) -> float:
     return 2.0 * abs(0.5 * (1.0 + math.erf((y - mean) / sigma / SQRT_2)) - 0.5)
 
 
-@kernel
+@kernel_bare
 def learn_forever(rows: FloatColumn, slot: int, y: float) -> bool:
     """Add `y` where no window is kept; False = refused, because a moment would overflow."""
     n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
@@ -38,7 +44,7 @@ def learn_forever(rows: FloatColumn, slot: int, y: float) -> bool:
     return True
 
 
-@kernel
+@kernel_bare
 def learn_windowed(rows: FloatColumn, slot: int, y: float) -> bool:
     """Add `y`, dropping the oldest sample of a full window; False = refused, because a moment would overflow."""
     n, mean, sum_sq = rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ]
@@ -71,8 +77,68 @@ def learn_value(rows: FloatColumn, y: float) -> bool:
     return learn_windowed(rows, 0, y) if rows.shape[1] > WINDOW else learn_forever(rows, 0, y)
 
 
+@kernel_inline
+def fetch(rows: FloatColumn, slots: IntColumn, i: int) -> None:
+    """Ask for the state that the samples after the `i`-th will need."""
+    if i + 2 * AHEAD < slots.size:
+        prefetch(rows, (slots[i + 2 * AHEAD], 0))
+        if rows.shape[1] > WINDOW:
+            prefetch(rows, (slots[i + AHEAD], WINDOW + int(rows[slots[i + AHEAD], HEAD])))
+
+
+@kernel_bare
+def learn_many(
+    rows: FloatColumn,
+    grace_period: int,
+    slots: IntColumn,
+    values: FloatColumn,
+    counts: FloatColumn,
+    means: FloatColumn,
+    sums: FloatColumn,
+    ready: BoolColumn,
+) -> None:
+    """Learn a batch, and write down what was known before each sample: its moments, and whether it can be scored."""
+    has_window = rows.shape[1] > WINDOW
+    for i in range(slots.size):
+        fetch(rows, slots, i)
+        slot = slots[i]
+        y = values[i]
+        is_finite = math.isfinite(y)
+        counts[i] = rows[slot, N]
+        means[i] = rows[slot, MEAN]
+        sums[i] = rows[slot, SUM_SQ]
+        ready[i] = is_finite and rows[slot, N] >= grace_period
+        if is_finite:
+            if has_window:
+                learn_windowed(rows, slot, y)
+            else:
+                learn_forever(rows, slot, y)
+
+
 @kernel
-def score_learn_many(
+def score_many(
+    reach: float,
+    values: FloatColumn,
+    scores: FloatColumn,
+    expected: FloatColumn,
+    scale: FloatColumn,
+    ready: BoolColumn,
+    z: FloatColumn,
+) -> None:
+    """Score a batch by means and deviations, four or eight samples at a time; `z`: room."""
+    for i in range(values.size):
+        z[i] = (values[i] - expected[i]) / scale[i] / SQRT_2
+    fill_erf(z, reach, scores)
+    for i in range(values.size):
+        found = 2.0 * abs(0.5 * (1.0 + scores[i]) - 0.5)
+        found = found if scale[i] != 0.0 else 1.0
+        scores[i] = found if ready[i] else 0.0
+        expected[i] = expected[i] if ready[i] else math.nan
+        scale[i] = scale[i] if ready[i] else math.nan
+
+
+@kernel_bare
+def score_learn_gated(
     rows: FloatColumn,
     grace_period: int,
     gate: FloatColumn,
@@ -84,10 +150,13 @@ def score_learn_many(
     scale: FloatColumn,
     ready: BoolColumn,
 ) -> None:
-    """Prequential pass over a batch; see `models.base.Estimator.score_learn_many` for shapes.  `rows` is mutated."""
-    is_open = gate[0] == OPEN
+    """`score_learn_many` where what is learned depends on the scores."""
     has_window = rows.shape[1] > WINDOW
     for i in range(slots.size):
+        fetch(rows, slots, i)
+        if i + AHEAD < slots.size and gate_rows.shape[0]:
+            prefetch(gate_rows, (slots[i + AHEAD], 0))
+            prefetch(gate_rows, (slots[i + AHEAD], 8))
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
@@ -103,8 +172,31 @@ def score_learn_many(
             scale[i] = math.nan
         scores[i] = found
         ready[i] = is_ready
-        if is_finite and (is_open or admits(gate, gate_rows, slot, found)):
+        if is_finite and admits(gate, gate_rows, slot, found):
             if has_window:
                 learn_windowed(rows, slot, y)
             else:
                 learn_forever(rows, slot, y)
+
+
+@kernel
+def score_learn_many(
+    rows: FloatColumn,
+    grace_period: int,
+    reach: float,
+    gate: FloatColumn,
+    gate_rows: FloatColumn,
+    slots: IntColumn,
+    values: FloatColumn,
+    scores: FloatColumn,
+    expected: FloatColumn,
+    scale: FloatColumn,
+    ready: BoolColumn,
+) -> None:
+    """Prequential pass over a batch; see `models.base.Estimator.score_learn_many` for shapes.  `rows` is mutated."""
+    if gate[0] == OPEN:
+        learn_many(rows, grace_period, slots, values, scores, expected, scale, ready)
+        fill_deviations(scores, scale, np.empty(slots.size, np.bool_))
+        score_many(reach, values, scores, expected, scale, ready, np.empty(slots.size))
+    else:
+        score_learn_gated(rows, grace_period, gate, gate_rows, slots, values, scores, expected, scale, ready)

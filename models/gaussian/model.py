@@ -10,6 +10,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, ScoreKind, Scores
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
+from models.erf_kernel import find_reach
 from models.gaussian import kernel
 from models.gaussian.state import MEAN, WINDOW, N
 from models.parameters import Parameter
@@ -90,7 +91,7 @@ class GaussianScorer(BoundEstimator):
         return (kernel.learn_value, (self._rows,)), (kernel.score_value, (self._rows, self._grace_period))
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        kernel.score_learn_many(self._rows, self._grace_period, *self._gate, batch.slots, batch.X, *out, ready)
+        kernel.score_learn_many(self._rows, self._grace_period, find_reach(), *self._gate, batch.slots, batch.X, *out, ready)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot, N] >= self._grace_period)

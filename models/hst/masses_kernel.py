@@ -15,7 +15,7 @@ ONE = np.uint64(1)
 
 
 @kernel_bare
-def count_latest(masses: StateArray, slot: int, blocks: Any, height: int, first: Any, n: Any) -> int:
+def count_latest(masses: StateArray, slot: int, blocks: Any, height: int, first: Any, n: Any) -> Any:
     """Samples of the running window in the leaves ``first .. first+n-1`` of the tree whose blocks begin at `blocks`."""
     in_block: Any = np.uint64(min(height, BLOCK_HEIGHT))
     half: Any = ONE << in_block

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel, kernel_bare
 
 POSITION, DESIRED, COUNT = 5, 10, 15
 MAX_FLOAT = 1.7976931348623157e308
@@ -23,7 +23,7 @@ MAX_FLOAT = 1.7976931348623157e308
 # two atomic counts of its references for every sample.
 
 
-@kernel
+@kernel_bare
 def sort_heights(rows: FloatColumn, slot: int, first: int) -> None:
     """Sort the five heights."""
     for i in range(first + 1, first + 5):
@@ -35,7 +35,7 @@ def sort_heights(rows: FloatColumn, slot: int, first: int) -> None:
         rows[slot, j + 1] = x
 
 
-@kernel
+@kernel_bare
 def adjust_marker(rows: FloatColumn, slot: int, first: int, i: int) -> None:
     """Move marker `i` one step towards its desired position, parabolically where that keeps the heights in order."""
     position = first + POSITION
@@ -60,7 +60,7 @@ def adjust_marker(rows: FloatColumn, slot: int, first: int, i: int) -> None:
     rows[slot, position + i] = at + step
 
 
-@kernel
+@kernel_bare
 def update_quantile(rows: FloatColumn, slot: int, first: int, q: float, x: float) -> None:
     """Take `x` into the estimate of the quantile `q` kept in ``rows[slot, first:]``."""
     n = rows[slot, first + COUNT]
@@ -93,7 +93,7 @@ def update_quantile(rows: FloatColumn, slot: int, first: int, q: float, x: float
         adjust_marker(rows, slot, first, i)
 
 
-@kernel
+@kernel_bare
 def get_quantile(rows: FloatColumn, slot: int, first: int, q: float) -> float:
     """The estimate; 0.0 before the first sample."""
     n = int(rows[slot, first + COUNT])
@@ -112,7 +112,7 @@ def get_quantile(rows: FloatColumn, slot: int, first: int, q: float) -> float:
     return 0.0
 
 
-@kernel
+@kernel_bare
 def find_left(ordered: FloatColumn, slot: int, n: int, x: float) -> int:
     """First place in the sorted ``ordered[slot, :n]`` that holds no less than `x`."""
     low = 0
@@ -126,7 +126,7 @@ def find_left(ordered: FloatColumn, slot: int, n: int, x: float) -> int:
     return low
 
 
-@kernel
+@kernel_bare
 def push_sorted(recent: FloatColumn, ordered: FloatColumn, counts: IntColumn, slot: int, x: float) -> None:
     """Add `x` to the window of `slot`, dropping its oldest sample when full.
 
@@ -154,7 +154,7 @@ def push_sorted(recent: FloatColumn, ordered: FloatColumn, counts: IntColumn, sl
     counts[slot, 0] = n + 1
 
 
-@kernel
+@kernel_bare
 def get_sorted_quantile(ordered: FloatColumn, counts: IntColumn, slot: int, q: float) -> float:
     """Quantile `q` of the window, interpolated as river does; 0.0 when empty."""
     n = counts[slot, 0]
@@ -216,7 +216,7 @@ def learn_windowed(recent: FloatColumn, ordered: FloatColumn, counts: IntColumn,
     return True
 
 
-@kernel
+@kernel_bare
 def score_learn_many(
     lower: FloatColumn,
     middle: FloatColumn,

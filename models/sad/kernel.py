@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel
-from models.moments_kernel import add_sample, are_finite, compute_variance
+from models.jit import kernel, kernel_bare
+from models.moments_kernel import add_sample, are_finite, compute_variance, fill_deviations
 from models.power_kernel import take_root
+from models.prefetch_kernel import prefetch
 from models.quantile.kernel import get_quantile, update_quantile
 from models.sad.state import ESTIMATE, MEAN, SUM_SQ, N
 
 MAX_FLOAT = 1.7976931348623157e308
+AHEAD = 16
+"""Samples whose series' state is fetched before their turn."""
 
 
 @kernel
@@ -37,7 +42,7 @@ def score_value(rows: FloatColumn, grace_period: int, y: float) -> float:
     return min(abs((y - get_center(rows, 0)) / (compute_sigma(rows, 0) + 1e-10)), MAX_FLOAT)
 
 
-@kernel
+@kernel_bare
 def learn_moments(rows: FloatColumn, slot: int, y: float) -> bool:
     """Learn one finite value but for the median; False = refused, because a moment would overflow."""
     n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
@@ -57,6 +62,37 @@ def learn_value(rows: FloatColumn, y: float) -> bool:
     return True
 
 
+@kernel_bare
+def learn_many(
+    rows: FloatColumn,
+    grace_period: int,
+    slots: IntColumn,
+    values: FloatColumn,
+    counts: FloatColumn,
+    centers: FloatColumn,
+    sums: FloatColumn,
+    ready: BoolColumn,
+) -> None:
+    """Learn a batch, and write down what was known before each sample: its moments, and whether it can be scored."""
+    has_median = rows.shape[1] > ESTIMATE
+    least = max(grace_period, 1)
+    for i in range(slots.size):
+        if i + AHEAD < slots.size:
+            for column in range(0, rows.shape[1], 8):
+                prefetch(rows, (slots[i + AHEAD], column))
+        slot = slots[i]
+        y = values[i]
+        is_finite = math.isfinite(y)
+        counts[i] = rows[slot, N]
+        centers[i] = get_center(rows, slot) if has_median else rows[slot, MEAN]
+        sums[i] = rows[slot, SUM_SQ]
+        ready[i] = is_finite and rows[slot, N] >= least
+        if is_finite:
+            is_learned = learn_moments(rows, slot, y)
+            if is_learned and has_median:
+                update_quantile(rows, slot, ESTIMATE, 0.5, y)
+
+
 @kernel
 def score_learn_many(
     rows: FloatColumn,
@@ -71,8 +107,17 @@ def score_learn_many(
     ready: BoolColumn,
 ) -> None:
     """Prequential pass over a batch; see `models.base.Estimator.score_learn_many`.  `rows` is mutated."""
+    if gate[0] == OPEN:
+        learn_many(rows, grace_period, slots, values, scores, expected, scale, ready)
+        fill_deviations(scores, scale, np.empty(slots.size, np.bool_))
+        for i in range(slots.size):
+            found = abs((values[i] - expected[i]) / (scale[i] + 1e-10))
+            found = found if found < MAX_FLOAT else MAX_FLOAT
+            scores[i] = found if ready[i] else 0.0
+            expected[i] = expected[i] if ready[i] else math.nan
+            scale[i] = scale[i] if ready[i] else math.nan
+        return
     has_median = rows.shape[1] > ESTIMATE
-    is_open = gate[0] == OPEN
     least = max(grace_period, 1)
     for i in range(slots.size):
         slot = slots[i]
@@ -91,7 +136,7 @@ def score_learn_many(
             scale[i] = math.nan
         scores[i] = found
         ready[i] = is_ready
-        if is_finite and (is_open or admits(gate, gate_rows, slot, found)):
+        if is_finite and admits(gate, gate_rows, slot, found):
             is_learned = learn_moments(rows, slot, y)
             if is_learned and has_median:
                 update_quantile(rows, slot, ESTIMATE, 0.5, y)
