@@ -21,7 +21,7 @@ from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 from models.base import BoolColumn, FloatColumn
-from models.jit import kernel
+from models.jit import kernel_bare
 
 __all__ = ["power", "square", "take_root", "take_roots"]
 
@@ -76,14 +76,14 @@ if IS_INTERPRETED:
 
 else:
 
-    @kernel
+    @kernel_bare
     def _ask_pow(x: float, exponent: float) -> float:
         if not math.isfinite(x):
             return x * x if exponent > 1.0 else math.sqrt(x)
         # The exponent is hidden from the compiler, which knows that a constant one is a product or a root.
         return _call_pow(x, exponent + 0.0 * x)  # type: ignore[no-any-return]
 
-    @kernel
+    @kernel_bare
     def take_root(x: float) -> float:
         """``x ** 0.5`` of an `x` that is not negative.
 
@@ -99,7 +99,7 @@ else:
             return root
         return _ask_pow(x, 0.5)
 
-    @kernel
+    @kernel_bare
     def take_roots(x: FloatColumn, n: int, unsure: BoolColumn) -> None:
         """Replace the first `n` of `x` by their roots, four or eight at a time; `unsure` is room for `n` flags."""
         for j in range(n):
@@ -110,7 +110,7 @@ else:
         for j in range(n):
             x[j] = _ask_pow(x[j], 0.5) if unsure[j] else math.sqrt(x[j])
 
-    @kernel
+    @kernel_bare
     def square(x: float) -> float:
         """``x ** 2.0``; infinite where Python's raises.
 

@@ -11,14 +11,14 @@ import math
 from typing import Any
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel_bare
 from models.state_array import Row, StateArray
 
 DELTA, CLOCK, MIN_LENGTH, GRACE = 0, 1, 2, 3
 TOTAL, VARIANCE = 0, 1
 
 
-@kernel
+@kernel_bare
 def shift(bucket: FloatColumn, n: int, by: int) -> None:
     """Drop the `by` oldest of the `n` entries of one level."""
     for i in range(n - by):
@@ -29,7 +29,7 @@ def shift(bucket: FloatColumn, n: int, by: int) -> None:
         bucket[i, VARIANCE] = 0.0
 
 
-@kernel
+@kernel_bare
 def insert(row: Row, buckets: FloatColumn, sizes: StateArray, x: float) -> None:
     """Add one sample, and merge the two oldest entries of each level that is full into the level above."""
     buckets[0, sizes[0], TOTAL] = x
@@ -57,7 +57,7 @@ def insert(row: Row, buckets: FloatColumn, sizes: StateArray, x: float) -> None:
         sizes[level] -= 2
 
 
-@kernel
+@kernel_bare
 def drop_oldest(row: Row, buckets: FloatColumn, sizes: StateArray) -> None:
     """Remove the oldest entry of the highest level from the window."""
     last: Any = row["n_levels"] - 1
@@ -73,7 +73,7 @@ def drop_oldest(row: Row, buckets: FloatColumn, sizes: StateArray) -> None:
         row["n_levels"] -= 1
 
 
-@kernel
+@kernel_bare
 def is_cut(row: Row, knobs: FloatColumn, n_old: float, n_new: float, gap: float) -> bool:
     """True when two parts of the window differ in mean by more than chance allows."""
     confidence = math.log(2.0 * math.log(row["width"]) / knobs[DELTA])
@@ -82,7 +82,7 @@ def is_cut(row: Row, knobs: FloatColumn, n_old: float, n_new: float, gap: float)
     return bool(abs(gap) > math.sqrt(max(spread, 0.0)) + 2.0 / 3.0 * confidence * weight)
 
 
-@kernel
+@kernel_bare
 def find_cut(row: Row, buckets: FloatColumn, sizes: StateArray, knobs: FloatColumn) -> bool:
     """True when somewhere in the window the samples before differ from those after."""
     n_old, n_new = 0.0, row["width"]
@@ -102,7 +102,7 @@ def find_cut(row: Row, buckets: FloatColumn, sizes: StateArray, knobs: FloatColu
     return False
 
 
-@kernel
+@kernel_bare
 def update_many(
     rows: StateArray,
     buckets: FloatColumn,
@@ -153,7 +153,7 @@ def update_many(
         scores[i] = 1.0 if is_drift and ready[i] else 0.0
 
 
-@kernel
+@kernel_bare
 def update_one(
     rows: StateArray,
     buckets: FloatColumn,

@@ -11,25 +11,29 @@ import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel
+from models.jit import kernel_bare
+from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
+
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
 
 MAX_FLOAT = 1.7976931348623157e308
 
 
-@kernel
+@kernel_bare
 def fade(n: int, mean: float, x: float, fading_factor: float) -> float:
     """Weighted mean of `n` values after `x`, which starts it."""
     return fading_factor * x + (1.0 - fading_factor) * mean if n > 0 else x
 
 
-@kernel
+@kernel_bare
 def get_variance(rows: StateArray, slot: int) -> float:
     """Mean of the squares less the square of the mean; rounding can take it below zero."""
     return float(rows[slot]["sq_mean"] - rows[slot]["mean"] * rows[slot]["mean"])
 
 
-@kernel
+@kernel_bare
 def score_value(rows: StateArray, slot: int, grace_period: int, y: float) -> float:
     """Distance of `y` from the mean in standard deviations; 0.0 in the grace period and for a value that is not finite."""
     if rows[slot]["n"] < max(grace_period, 1) or not math.isfinite(y):
@@ -37,7 +41,7 @@ def score_value(rows: StateArray, slot: int, grace_period: int, y: float) -> flo
     return float(min(abs(y - rows[slot]["mean"]) / (math.sqrt(max(get_variance(rows, slot), 0.0)) + 1e-10), MAX_FLOAT))
 
 
-@kernel
+@kernel_bare
 def learn_value(rows: StateArray, slot: int, fading_factor: float, y: float) -> bool:
     """Learn one value; False = refused, because it is not finite or its square overflows."""
     if not math.isfinite(y * y):
@@ -49,7 +53,7 @@ def learn_value(rows: StateArray, slot: int, fading_factor: float, y: float) -> 
     return True
 
 
-@kernel
+@kernel_bare
 def score_learn_many(
     rows: StateArray,
     fading_factor: float,
@@ -65,6 +69,8 @@ def score_learn_many(
 ) -> None:
     """Prequential pass over a batch; see `models.base.Estimator.score_learn_many`.  `rows` is mutated."""
     for i in range(slots.size):
+        if i + AHEAD < slots.size:
+            prefetch(rows, (slots[i + AHEAD],))
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)

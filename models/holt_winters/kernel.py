@@ -10,13 +10,16 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel_bare
+from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 ALPHA, BETA, GAMMA = 0, 1, 2
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
 
 
-@kernel
+@kernel_bare
 def forecast(rows: StateArray, seasons: FloatColumn, slot: int, seasonality: int, is_product: bool, step: int) -> float:
     """Value expected `step` samples ahead (1 = the next one)."""
     row = rows[slot]
@@ -30,7 +33,7 @@ def forecast(rows: StateArray, seasons: FloatColumn, slot: int, seasonality: int
     return float(base * term if is_product else base + term)
 
 
-@kernel
+@kernel_bare
 def forecast_next(rows: StateArray, seasons: FloatColumn, seasonality: int, is_product: bool) -> float:
     """Value expected next in slot 0; NaN before the series has started."""
     if rows[0]["n_first"] < seasons.shape[1]:
@@ -38,7 +41,7 @@ def forecast_next(rows: StateArray, seasons: FloatColumn, seasonality: int, is_p
     return forecast(rows, seasons, 0, seasonality, is_product, 1)
 
 
-@kernel
+@kernel_bare
 def learn(
     rows: StateArray, seasons: FloatColumn, slot: int, knobs: FloatColumn, seasonality: int, is_product: bool, y: float
 ) -> bool:
@@ -65,7 +68,7 @@ def learn(
     return True
 
 
-@kernel
+@kernel_bare
 def learn_value(rows: StateArray, seasons: FloatColumn, knobs: FloatColumn, seasonality: int, is_product: bool, y: float) -> bool:
     """Learn one value in slot 0; True when it completes the start of the series."""
     if not math.isfinite(y):
@@ -79,7 +82,7 @@ def learn_value(rows: StateArray, seasons: FloatColumn, knobs: FloatColumn, seas
     return False
 
 
-@kernel
+@kernel_bare
 def forecast_learn_many(
     rows: StateArray,
     seasons: FloatColumn,
@@ -105,6 +108,9 @@ def forecast_learn_many(
     """
     n_first = seasons.shape[1]
     for i in range(start, slots.size):
+        if i + 2 * AHEAD < slots.size:
+            prefetch(rows, (slots[i + 2 * AHEAD],))
+            prefetch(seasons, (slots[i + AHEAD], rows[slots[i + AHEAD]]["head"]))
         slot = slots[i]
         y = values[i]
         expected[i] = math.nan

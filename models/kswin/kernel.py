@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel, kernel_bare
 from models.state_array import Row, StateArray
 
 N, HALF = 624, 397
@@ -26,7 +26,7 @@ MASK_C = np.uint64(0xEFC60000)
 ONE = np.uint64(1)
 
 
-@kernel
+@kernel_bare
 def twist(words: StateArray) -> None:
     """Make the next 624 words of the generator."""
     for i in range(N):
@@ -37,7 +37,7 @@ def twist(words: StateArray) -> None:
         words[i] = np.uint32(made)
 
 
-@kernel
+@kernel_bare
 def draw_bits(row: Row, words: StateArray, n_bits: int) -> int:
     """The next `n_bits` (at most 32) random bits, as `random.getrandbits` gives them."""
     if row["at"] >= N:
@@ -52,7 +52,7 @@ def draw_bits(row: Row, words: StateArray, n_bits: int) -> int:
     return np.int64(y >> np.uint64(32 - n_bits))  # type: ignore[return-value]
 
 
-@kernel
+@kernel_bare
 def draw_below(row: Row, words: StateArray, n: int) -> int:
     """A random number from 0 to ``n - 1``, by rejection, as `random.Random` draws it."""
     n_bits = 0
@@ -64,7 +64,7 @@ def draw_below(row: Row, words: StateArray, n: int) -> int:
     return found
 
 
-@kernel
+@kernel_bare
 def draw_sample(row: Row, words: StateArray, n: int, is_pooled: bool, pool: IntColumn, chosen: IntColumn) -> None:
     """Draw ``chosen.size`` different numbers below `n`, by the way `random.sample` takes.
 
@@ -90,7 +90,7 @@ def draw_sample(row: Row, words: StateArray, n: int, is_pooled: bool, pool: IntC
             chosen[i] = j
 
 
-@kernel
+@kernel_bare
 def measure_gap(first: FloatColumn, second: FloatColumn) -> int:
     """Greatest difference between the ranks of two sorted samples of one size: size times the Kolmogorov-Smirnov statistic."""
     n = first.size

@@ -7,14 +7,14 @@ import math
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel, kernel_bare
 from models.state_array import StateArray
 
 WEIGHT, LOW, HIGH = 0, 1, 2
 RATE, INTERCEPT_RATE, CLIP = 0, 1, 2
 
 
-@kernel
+@kernel_bare
 def predict(rows: StateArray, terms: FloatColumn, slot: int, is_scaled: bool, x: FloatColumn) -> float:
     """Regression on the features present; NaN when one of them was never learned and has no range yet."""
     total = 0.0
@@ -29,7 +29,7 @@ def predict(rows: StateArray, terms: FloatColumn, slot: int, is_scaled: bool, x:
     return float(total + rows[slot]["intercept"])
 
 
-@kernel
+@kernel_bare
 def learn(
     rows: StateArray, terms: FloatColumn, slot: int, knobs: FloatColumn, is_scaled: bool, x: FloatColumn, y: float, z: FloatColumn
 ) -> bool:

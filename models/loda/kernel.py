@@ -15,7 +15,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel
+from models.jit import kernel, kernel_bare, kernel_inline
 from models.moments_kernel import add_sample, compute_variance
 from models.state_array import StateArray
 
@@ -25,7 +25,7 @@ LEFT, RIGHT, MASS = 0, 1, 2
 # Kernels take whole arrays and indices: a view handed to a function costs two atomic counts of its references.
 
 
-@kernel
+@kernel_inline
 def project(column: StateArray, weight: FloatColumn, draw: int, cut: int, X: FloatColumn, i: int) -> float:
     """Weighted sum of the features of ``X[i]`` in one cut; a missing one counts as zero."""
     total = 0.0
@@ -36,62 +36,99 @@ def project(column: StateArray, weight: FloatColumn, draw: int, cut: int, X: Flo
     return total
 
 
-@kernel
-def find_bin(bins: FloatColumn, slot: int, cut: int, n_bins: int, z: float) -> int:
-    """First bin whose right edge is no less than `z`; `n_bins` when there is none."""
-    place = 0
-    for i in range(n_bins):
-        # Counted, not searched: a guess where the search ends would be wrong most of the time, which costs more than the rest.
-        place += bins[slot, cut, i, RIGHT] < z
-    return place
+@kernel_bare
+def find_bins(bins: FloatColumn, slot: int, n_bins: StateArray, z: FloatColumn, place: IntColumn) -> None:
+    """Write into `place`, for each cut, the first bin whose right edge is no less than `z`; the number of bins where there is none.
+
+    Counted over the edges of eight cuts at a time: a guess where a search ends would be wrong most of the time.
+    """
+    for cut in range(z.size):
+        place[cut] = 0
+    for i in range(bins.shape[2] - 1):
+        for cut in range(z.size):
+            place[cut] += np.int64(bins[slot, RIGHT, i, cut] < z[cut]) & np.int64(i < n_bins[slot, cut])
 
 
-@kernel
+@kernel_inline
 def compute_density(bins: FloatColumn, slot: int, cut: int, n_bins: int, n: float, place: int, z: float) -> float:
     """Density of the histogram at `z`, which falls at `place`; a bin of one point borrows the gap to its nearer neighbour."""
-    if place == n_bins or z < bins[slot, cut, place, LEFT]:
+    if place == n_bins or z < bins[slot, LEFT, place, cut]:
         return 0.0
-    left = bins[slot, cut, place, LEFT]
-    right = bins[slot, cut, place, RIGHT]
+    left = bins[slot, LEFT, place, cut]
+    right = bins[slot, RIGHT, place, cut]
     width = right - left
     if width <= 0.0:
-        before = left - bins[slot, cut, place - 1, RIGHT] if place > 0 else math.inf
-        after = bins[slot, cut, place + 1, LEFT] - right if place + 1 < n_bins else math.inf
+        before = left - bins[slot, RIGHT, place - 1, cut] if place > 0 else math.inf
+        after = bins[slot, LEFT, place + 1, cut] - right if place + 1 < n_bins else math.inf
         width = min(before, after)
         if not math.isfinite(width) or width <= 0.0:
-            return float(bins[slot, cut, place, MASS] / n)
-    return float(bins[slot, cut, place, MASS] / n / width)
+            return float(bins[slot, MASS, place, cut] / n)
+    return float(bins[slot, MASS, place, cut] / n / width)
 
 
-@kernel
+@kernel_inline
 def update_bins(bins: FloatColumn, slot: int, cut: int, n_bins: int, place: int, z: float) -> int:
     """Count `z` at `place`, merging the two closest bins when there are too many; return the number of bins."""
-    if place < n_bins and z >= bins[slot, cut, place, LEFT]:
-        bins[slot, cut, place, MASS] += 1.0
+    if place < n_bins and z >= bins[slot, LEFT, place, cut]:
+        bins[slot, MASS, place, cut] += 1.0
         return n_bins
     for i in range(n_bins, place, -1):
         for edge in range(3):
-            bins[slot, cut, i, edge] = bins[slot, cut, i - 1, edge]
-    bins[slot, cut, place, LEFT] = z
-    bins[slot, cut, place, RIGHT] = z
-    bins[slot, cut, place, MASS] = 1.0
+            bins[slot, edge, i, cut] = bins[slot, edge, i - 1, cut]
+    bins[slot, LEFT, place, cut] = z
+    bins[slot, RIGHT, place, cut] = z
+    bins[slot, MASS, place, cut] = 1.0
     n_bins += 1
     if n_bins < bins.shape[2]:
         return n_bins
     closest = math.inf
     first = 0
     for i in range(1, n_bins):
-        gap = bins[slot, cut, i, RIGHT] - bins[slot, cut, i - 1, RIGHT]
+        gap = bins[slot, RIGHT, i, cut] - bins[slot, RIGHT, i - 1, cut]
         if gap < closest:
             closest = gap
             first = i - 1
-    bins[slot, cut, first, LEFT] = min(bins[slot, cut, first, LEFT], bins[slot, cut, first + 1, LEFT])
-    bins[slot, cut, first, RIGHT] = max(bins[slot, cut, first, RIGHT], bins[slot, cut, first + 1, RIGHT])
-    bins[slot, cut, first, MASS] += bins[slot, cut, first + 1, MASS]
+    bins[slot, LEFT, first, cut] = min(bins[slot, LEFT, first, cut], bins[slot, LEFT, first + 1, cut])
+    bins[slot, RIGHT, first, cut] = max(bins[slot, RIGHT, first, cut], bins[slot, RIGHT, first + 1, cut])
+    bins[slot, MASS, first, cut] += bins[slot, MASS, first + 1, cut]
     for i in range(first + 1, n_bins - 1):
         for edge in range(3):
-            bins[slot, cut, i, edge] = bins[slot, cut, i + 1, edge]
+            bins[slot, edge, i, cut] = bins[slot, edge, i + 1, cut]
     return n_bins - 1
+
+
+# Each of these goes over all cuts in one call: a call with so many arrays for each cut costs more than what it does.
+
+
+@kernel_bare
+def project_all(column: StateArray, weight: FloatColumn, draw: int, X: FloatColumn, i: int, z: FloatColumn) -> bool:
+    """Write `project` of every cut into `z`; False when one of them overflowed."""
+    is_sound = True
+    for cut in range(z.size):
+        z[cut] = project(column, weight, draw, cut, X, i)
+        is_sound &= math.isfinite(z[cut])
+    return is_sound
+
+
+@kernel_bare
+def compute_score(
+    bins: FloatColumn, slot: int, n_bins: StateArray, n: float, place: IntColumn, z: FloatColumn, density: FloatColumn
+) -> float:
+    """Mean negative logarithm of the densities; `density`: room."""
+    for cut in range(z.size):
+        p = compute_density(bins, slot, cut, int(n_bins[slot, cut]), n, place[cut], z[cut])
+        density[cut] = max(p, 1e-12)
+    total = 0.0
+    for cut in range(z.size):
+        total -= math.log(density[cut])
+    return total / z.size
+
+
+@kernel_bare
+def update_all(bins: FloatColumn, slot: int, n_bins: StateArray, place: IntColumn, z: FloatColumn) -> None:
+    """`update_bins` of every cut."""
+    for cut in range(z.size):
+        n_bins[slot, cut] = update_bins(bins, slot, cut, int(n_bins[slot, cut]), place[cut], z[cut])
 
 
 @kernel
@@ -117,15 +154,15 @@ def score_learn_many(
     Parameters
     ----------
     rows : (S,) structured, mutated
-    bins : (S, R, N + 1, 3) float64, mutated
-        Left edge, right edge and mass of each histogram's bins; the last bin is room to insert before a merge.
+    bins : (S, 3, N + 1, R) float64, mutated
+        Left edge, right edge and mass of each bin of each cut's histogram; the last bin is room to insert before a merge.
     n_bins : (S, R) int32, mutated
     column, weight : (K, R, W)
         Projections drawn so far.
     slots, X, scores, ready
         See `models.base.Estimator.score_learn_many`.
     """
-    n_cuts = bins.shape[1]
+    n_cuts = bins.shape[3]
     is_open = gate[0] == OPEN
     least = max(grace_period, 1)
     z = np.empty(n_cuts)
@@ -146,25 +183,15 @@ def score_learn_many(
             continue
         if draw < 0:
             return i
-        is_sound = True
-        for cut in range(n_cuts):
-            z[cut] = project(column, weight, draw, cut, X, i)
-            is_sound &= math.isfinite(z[cut])
-            place[cut] = find_bin(bins, slot, cut, int(n_bins[slot, cut]), z[cut])
+        is_sound = project_all(column, weight, draw, X, i, z)
+        find_bins(bins, slot, n_bins, z, place)
         if is_scoring and is_ready:
-            for cut in range(n_cuts):
-                p = compute_density(bins, slot, cut, int(n_bins[slot, cut]), np.float64(n), place[cut], z[cut])
-                density[cut] = max(p, 1e-12)
-            total = 0.0
-            for cut in range(n_cuts):
-                total -= math.log(density[cut])
-            found = total / n_cuts
+            found = compute_score(bins, slot, n_bins, np.float64(n), place, z, density)
             scores[i] = found
         # A projection that overflowed says nothing about where the sample lies: it is scored, and not learned.
         if is_learning and is_sound and (is_open or admits(gate, gate_rows, slot, found)):
             rows[slot]["n"] = n + 1
-            for cut in range(n_cuts):
-                n_bins[slot, cut] = update_bins(bins, slot, cut, int(n_bins[slot, cut]), place[cut], z[cut])
+            update_all(bins, slot, n_bins, place, z)
     return slots.size
 
 
@@ -176,7 +203,7 @@ def explain(
 
     Parameters
     ----------
-    bins : (S, R, N + 1, 3) float64
+    bins : (S, 3, N + 1, R) float64
     n_bins : (S, R) int32
     column, weight : (K, R, W)
     X : (1, F) float64
@@ -186,13 +213,15 @@ def explain(
     (F,) float64
         0.0 where the feature is missing, or takes part in fewer than two cuts or in all but one.
     """
-    n_cuts = bins.shape[1]
-    values = np.empty(n_cuts)
+    n_cuts = bins.shape[3]
+    values, z = np.empty(n_cuts), np.empty(n_cuts)
+    place = np.empty(n_cuts, dtype=np.int64)
     for cut in range(n_cuts):
-        z = project(column, weight, draw, cut, X, 0)
-        size = int(n_bins[slot, cut])
-        place = find_bin(bins, slot, cut, size, z)
-        values[cut] = -math.log(max(compute_density(bins, slot, cut, size, n, place, z), 1e-12))
+        z[cut] = project(column, weight, draw, cut, X, 0)
+    find_bins(bins, slot, n_bins, z, place)
+    for cut in range(n_cuts):
+        p = compute_density(bins, slot, cut, int(n_bins[slot, cut]), n, place[cut], z[cut])
+        values[cut] = -math.log(max(p, 1e-12))
     found = np.zeros(X.shape[1])
     for feature in range(X.shape[1]):
         with_n, with_mean, with_sq = 0.0, 0.0, 0.0

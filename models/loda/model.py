@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
+from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Snapshot
 from models.loda import kernel
 from models.loda.projections import draw_projections
 from models.loda.state import ROW
@@ -78,6 +78,7 @@ class LODA(SharedDrawEstimator):
         {"n_features": 5, "n_random_cuts": 20, "n_bins": 5, "grace_period": 30},
     )
     has_gate: ClassVar[bool] = True
+    state_version: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -105,9 +106,17 @@ class LODA(SharedDrawEstimator):
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {
             "rows": np.zeros(1, ROW),
-            "bins": np.zeros((1, self._n_cuts, self._parameters["n_bins"] + 1, 3)),
+            "bins": np.zeros((1, 3, self._parameters["n_bins"] + 1, self._n_cuts)),
             "n_bins": np.zeros((1, self._n_cuts), np.int32),
         }
+
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        columns = snapshot.get("columns")
+        if snapshot.get("version") != 1 or not isinstance(columns, Mapping) or list(columns) != ["rows", "bins", "n_bins"]:
+            return snapshot
+        # Version 1 kept the bins of a cut together, not those of all cuts.
+        bins = np.ascontiguousarray(columns["bins"].transpose(0, 3, 2, 1)) if columns["bins"].ndim == 4 else columns["bins"]
+        return {**snapshot, "version": 2, "columns": {**columns, "bins": bins}}
 
     def _bind(self) -> None:
         self._rows, self._bins, self._n_bins = self._state.values()

@@ -14,7 +14,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel
+from models.jit import kernel, kernel_bare
 from models.lof.line_kernel import TIED, compute_line_factor
 from models.state_array import StateArray
 
@@ -83,7 +83,7 @@ class Scratch(NamedTuple):
     other_distance: FloatColumn
 
 
-@kernel
+@kernel_bare
 def clean(X: FloatColumn, i: int, out: FloatColumn) -> int:
     """Write ``X[i]`` as it is kept, a missing or infinite feature as negative zero; return how many are present.
 
@@ -97,7 +97,7 @@ def clean(X: FloatColumn, i: int, out: FloatColumn) -> int:
     return n_present
 
 
-@kernel
+@kernel_bare
 def order_columns(x: FloatColumn, columns: IntColumn) -> None:
     """Columns of `x` in the order in which river sums a distance from it: those present first."""
     at = 0
@@ -111,7 +111,7 @@ def order_columns(x: FloatColumn, columns: IntColumn) -> None:
             at += 1
 
 
-@kernel
+@kernel_bare
 def find_key(window: FloatColumn, order: StateArray, slot: int, n: int, key: float, is_after: bool) -> int:
     """Place in ``order[slot]`` before the first point with `key` or more; behind the last one with it when `is_after`."""
     low = 0
@@ -126,7 +126,7 @@ def find_key(window: FloatColumn, order: StateArray, slot: int, n: int, key: flo
     return low
 
 
-@kernel
+@kernel_bare
 def offer(found: int, k: int, place: int, gap: float, age: int, ages: IntColumn, near: IntColumn, distance: FloatColumn) -> int:
     """Put a point among the `found` nearest if it belongs there, the older first among equals; return how many there are."""
     if found == k:
@@ -145,7 +145,7 @@ def offer(found: int, k: int, place: int, gap: float, age: int, ages: IntColumn,
     return found + 1
 
 
-@kernel
+@kernel_bare
 def search_line(
     window: FloatColumn,
     order: StateArray,
@@ -202,7 +202,7 @@ def measure(ring: Ring, scratch: Scratch, x: FloatColumn) -> None:
                 squares[place] += (value - window[slot, c, place]) * (value - window[slot, c, place])
 
 
-@kernel
+@kernel_bare
 def pick_within(
     squares: FloatColumn,
     n: int,
@@ -228,7 +228,7 @@ def pick_within(
     return found
 
 
-@kernel
+@kernel_bare
 def pick_nearest(
     squares: FloatColumn, n: int, oldest: int, k: int, ages: IntColumn, near: IntColumn, distance: FloatColumn
 ) -> int:
@@ -291,7 +291,7 @@ def get_reach(ring: Ring, scratch: Scratch, place: int, k: int) -> float:
     return float(reach)
 
 
-@kernel
+@kernel_bare
 def forget_reaches(reaches: FloatColumn, window: FloatColumn, slot: int, n: int, x: FloatColumn, squares: FloatColumn) -> None:
     """Doubt the reach of every point that `x`, which comes or goes, is no farther from than that; `squares`: room."""
     for place in range(n):
@@ -347,7 +347,7 @@ def compute_factor(ring: Ring, scratch: Scratch, x: FloatColumn, k: int) -> floa
     return factor if math.isfinite(factor) else 0.0
 
 
-@kernel
+@kernel_bare
 def learn_vector(
     rows: StateArray,
     window: FloatColumn,

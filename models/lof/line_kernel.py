@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from models.base import FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel_bare
 from models.state_array import StateArray
 
 LEAST_GAP, GREATEST_GAP = 1e-150, 1e150
@@ -24,7 +24,7 @@ TIED = -1.0
 """Factor that stands for: two values or two distances are equal, search."""
 
 
-@kernel
+@kernel_bare
 def copy_block(window: FloatColumn, order: StateArray, slot: int, first: int, last: int, x: float, block: FloatColumn) -> int:
     """Copy the values at ``first .. last-1`` of the order into `block`; return how many are below `x`, -1 when two are equal."""
     n_below = 0
@@ -39,7 +39,7 @@ def copy_block(window: FloatColumn, order: StateArray, slot: int, first: int, la
     return -1 if is_tied else n_below
 
 
-@kernel
+@kernel_bare
 def find_reach(block: FloatColumn, n: int, k: int, i: int) -> float:
     """Distance from point `i` to its `k`-th neighbour: of the runs of k + 1 points around it, the one that ends nearest."""
     x = block[i]
@@ -49,7 +49,7 @@ def find_reach(block: FloatColumn, n: int, k: int, i: int) -> float:
     return reach
 
 
-@kernel
+@kernel_bare
 def list_nearest(
     block: FloatColumn, n: int, left: int, right: int, x: float, k: int, near: IntColumn, distance: FloatColumn
 ) -> bool:
@@ -71,7 +71,7 @@ def list_nearest(
     return not ((left >= 0 and x - block[left] == distance[k - 1]) or (right < n and block[right] - x == distance[k - 1]))
 
 
-@kernel
+@kernel_bare
 def compute_density(distance: FloatColumn, near: IntColumn, first: int, last: int, reaches: FloatColumn) -> float:
     """Local reachability density over the entries ``first .. last-1`` of the lists."""
     total = 0.0
@@ -80,7 +80,7 @@ def compute_density(distance: FloatColumn, near: IntColumn, first: int, last: in
     return 1.0 / (total / (last - first) + 1e-10)
 
 
-@kernel
+@kernel_bare
 def compute_line_factor(
     window: FloatColumn,
     order: StateArray,

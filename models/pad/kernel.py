@@ -10,20 +10,24 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel_bare
 from models.moments_kernel import add_sample, are_finite, compute_variance
 from models.power_kernel import square
+from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
 
-@kernel
+
+@kernel_bare
 def score_error(rows: StateArray, slot: int, n_std: float, squared: float) -> float:
     """Squared error as a share of the threshold: the mean of the squared errors and `n_std` of their deviations; at most 1.0."""
     threshold = rows[slot]["mean"] + n_std * math.sqrt(compute_variance(rows[slot]["n"], rows[slot]["sum_sq"]))
     return 1.0 if squared >= threshold else float(squared / threshold)
 
 
-@kernel
+@kernel_bare
 def remember_error(rows: StateArray, slot: int, squared: float) -> bool:
     """Take a squared error into the threshold; False = refused, because a moment would overflow."""
     n, mean, sum_sq = add_sample(rows[slot]["n"], rows[slot]["mean"], rows[slot]["sum_sq"], squared)
@@ -35,7 +39,7 @@ def remember_error(rows: StateArray, slot: int, squared: float) -> bool:
     return True
 
 
-@kernel
+@kernel_bare
 def score_value(rows: StateArray, n_std: float, warmup_period: int, y: float, predicted: float) -> float:
     """Score of one value by slot 0; 0.0 in the warm-up, without a forecast, and for a value that is not finite."""
     if rows[0]["n_learned"] < warmup_period or not math.isfinite(y) or math.isnan(predicted):
@@ -43,7 +47,7 @@ def score_value(rows: StateArray, n_std: float, warmup_period: int, y: float, pr
     return score_error(rows, 0, n_std, square(predicted - y))
 
 
-@kernel
+@kernel_bare
 def learn_error(rows: StateArray, warmup_period: int, y: float, predicted: float) -> None:
     """Take the error of one finite value into slot 0."""
     n_learned = rows[0]["n_learned"]
@@ -52,7 +56,7 @@ def learn_error(rows: StateArray, warmup_period: int, y: float, predicted: float
         remember_error(rows, 0, square(predicted - y))
 
 
-@kernel
+@kernel_bare
 def score_learn_many(
     rows: StateArray,
     n_std: float,
@@ -75,6 +79,8 @@ def score_learn_many(
     scores, expected, scale, ready : (B,), overwritten
     """
     for i in range(slots.size):
+        if i + AHEAD < slots.size:
+            prefetch(rows, (slots[i + AHEAD],))
         slot = slots[i]
         scores[i] = 0.0
         expected[i] = math.nan

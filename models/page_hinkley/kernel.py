@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel, kernel_inline
+from models.jit import kernel_bare, kernel_inline
+from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 MIN_INSTANCES, DELTA, THRESHOLD, ALPHA, UP, DOWN = 0, 1, 2, 3, 4, 5
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
 
 
 @kernel_inline
@@ -57,13 +60,13 @@ def take(rows: StateArray, knobs: FloatColumn, slot: int, x: float) -> int:
     return 2 if is_drift else 1
 
 
-@kernel
+@kernel_bare
 def update_one(rows: StateArray, knobs: FloatColumn, slot: int, x: float) -> int:
     """`take` for calls from Python."""
     return take(rows, knobs, slot, x)
 
 
-@kernel
+@kernel_bare
 def update_many(
     rows: StateArray, knobs: FloatColumn, slots: IntColumn, values: FloatColumn, scores: FloatColumn, ready: BoolColumn
 ) -> None:
@@ -74,6 +77,8 @@ def update_many(
     scores, ready : (B,), overwritten
     """
     for i in range(slots.size):
+        if i + AHEAD < slots.size:
+            prefetch(rows, (slots[i + AHEAD],))
         found = take(rows, knobs, slots[i], values[i])
         scores[i] = 1.0 if found == 2 else 0.0
         ready[i] = found > 0

@@ -14,8 +14,11 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel, kernel_bare
+from models.prefetch_kernel import prefetch
 
 POSITION, DESIRED, COUNT = 5, 10, 15
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
 MAX_FLOAT = 1.7976931348623157e308
 
 
@@ -248,6 +251,13 @@ def score_learn_many(
     """
     has_window = recent.shape[1] > 0
     for i in range(slots.size):
+        if i + AHEAD < slots.size and not has_window:
+            later = slots[i + AHEAD]
+            prefetch(counts, (later, 0))
+            for column in (0, 8):
+                prefetch(lower, (later, column))
+                prefetch(middle, (later, column))
+                prefetch(upper, (later, column))
         slot = slots[i]
         y = values[i]
         scores[i], expected[i], scale[i] = 0.0, math.nan, math.nan

@@ -13,33 +13,38 @@ from typing import Any
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel
+from models.jit import kernel, kernel_bare
 from models.power_kernel import take_roots
+from models.prefetch_kernel import prefetch
 from models.state_array import Row, StateArray
 
 P, Q, M, SP, SQ = 0, 1, 2, 3, 4
 WEIGHT, COUNT, MEAN, VARIANCE = 0, 1, 2, 3
 RATE, INTERCEPT_RATE, CLIP = 0, 1, 2
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
+LINE = 8
+"""Floats of a cache line."""
 # Rows of the room a step down needs: the terms as they will be, and the scaled features.
 NEW_COUNT, NEW_MEAN, NEW_VARIANCE, SCALED, ROOM_WIDTH = 0, 1, 2, 3, 4
 # Kernels take whole arrays and a slot: a view handed to a function costs two atomic counts of its references.
 
 
-@kernel
+@kernel_bare
 def push(rings: FloatColumn, slot: int, head: int, x: float) -> int:
     """Write `x` over the oldest entry of the ring ``rings[slot]``; return where the next one goes."""
     rings[slot, head] = x
     return 0 if head + 1 == rings.shape[1] else head + 1
 
 
-@kernel
+@kernel_bare
 def get_lag(rings: FloatColumn, slot: int, head: int, lag: int) -> float:
     """Entry of the ring ``rings[slot]`` that is `lag` older than the newest."""
     at = head - 1 - lag
     return float(rings[slot, at if at >= 0 else at + rings.shape[1]])
 
 
-@kernel
+@kernel_bare
 def collect_lags(
     row: Row, lags: FloatColumn, errors: FloatColumn, slot: int, orders: IntColumn, x: FloatColumn, columns: IntColumn
 ) -> int:
@@ -74,7 +79,7 @@ def collect_lags(
     return n
 
 
-@kernel
+@kernel_bare
 def predict(
     row: Row,
     terms: FloatColumn,
@@ -96,7 +101,7 @@ def predict(
     return float(total + row["intercept"])
 
 
-@kernel
+@kernel_bare
 def undo_differences(
     row: Row, values: FloatColumn, slot: int, shifts: IntColumn, factors: FloatColumn, difference: float
 ) -> float:
@@ -110,7 +115,7 @@ def undo_differences(
     return total
 
 
-@kernel
+@kernel_bare
 def take_difference(row: Row, values: FloatColumn, slot: int, shifts: IntColumn, factors: FloatColumn, y: float) -> float:
     """Difference of `y` from the values before it."""
     total = 0.0
@@ -122,7 +127,7 @@ def take_difference(row: Row, values: FloatColumn, slot: int, shifts: IntColumn,
     return total
 
 
-@kernel
+@kernel_bare
 def step_down(
     row: Row,
     terms: FloatColumn,
@@ -215,6 +220,17 @@ def forecast_learn_many(
     unsure = np.empty(n_columns, dtype=np.bool_)
     n_needed = values.shape[1]
     for i in range(slots.size):
+        if i + AHEAD < slots.size:
+            later = slots[i + AHEAD]
+            prefetch(rows, (later,))
+            for column in range(0, values.shape[1], LINE):
+                prefetch(values, (later, column))
+            for column in range(0, lags.shape[1], LINE):
+                prefetch(lags, (later, column))
+            for column in range(0, errors.shape[1], LINE):
+                prefetch(errors, (later, column))
+            for column in range(0, n_columns, 2):
+                prefetch(terms, (later, column, 0))
         slot = slots[i]
         y = X[i]
         row = rows[slot]

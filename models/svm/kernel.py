@@ -6,16 +6,19 @@ import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel
+from models.jit import kernel_bare
+from models.prefetch_kernel import prefetch
 from models.svm.state import INTERCEPT, WEIGHTS, N
 
 NU, RATE, INTERCEPT_RATE, CLIP = 0, 1, 2, 3
+AHEAD = 8
+"""Samples whose series' state is fetched before their turn."""
 
 
 # Kernels take the whole array and an index: a view handed to a function costs two atomic counts of its references.
 
 
-@kernel
+@kernel_bare
 def compute_dot(rows: FloatColumn, slot: int, X: FloatColumn, i: int) -> float:
     """Product of the weights and the features present in ``X[i]``, summed in column order."""
     total = 0.0
@@ -25,14 +28,14 @@ def compute_dot(rows: FloatColumn, slot: int, X: FloatColumn, i: int) -> float:
     return total
 
 
-@kernel
+@kernel_bare
 def to_score(dot: float, intercept: float) -> float:
     """Side of the hyperplane; river adds the intercept and takes it away again, which costs bits, so this does as well."""
     value = dot + intercept - intercept
     return value if math.isfinite(value) else 0.0
 
 
-@kernel
+@kernel_bare
 def learn_vector(rows: FloatColumn, slot: int, knobs: FloatColumn, X: FloatColumn, i: int, dot: float) -> bool:
     """One step down the hinge loss of the label 1; False = refused, because a weight would overflow.
 
@@ -60,13 +63,13 @@ def learn_vector(rows: FloatColumn, slot: int, knobs: FloatColumn, X: FloatColum
     return True
 
 
-@kernel
+@kernel_bare
 def score_row(rows: FloatColumn, grace_period: int, X: FloatColumn) -> float:
     """Score the only sample of `X` by slot 0; 0.0 in the grace period."""
     return to_score(compute_dot(rows, 0, X, 0), rows[0, INTERCEPT]) if rows[0, N] >= grace_period else 0.0
 
 
-@kernel
+@kernel_bare
 def learn_row(rows: FloatColumn, knobs: FloatColumn, X: FloatColumn) -> bool:
     """Learn the only sample of `X` in slot 0; one without a finite feature is left out."""
     for column in range(X.shape[1]):
@@ -75,7 +78,7 @@ def learn_row(rows: FloatColumn, knobs: FloatColumn, X: FloatColumn) -> bool:
     return False
 
 
-@kernel
+@kernel_bare
 def score_learn_many(
     rows: FloatColumn,
     knobs: FloatColumn,
@@ -100,6 +103,9 @@ def score_learn_many(
     least = max(grace_period, 1)
     is_open = gate[0] == OPEN
     for i in range(slots.size):
+        if i + AHEAD < slots.size:
+            for column in range(0, rows.shape[1], 8):
+                prefetch(rows, (slots[i + AHEAD], column))
         slot = slots[i]
         is_empty = True
         for column in range(X.shape[1]):
