@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from confluent_kafka import ConsumerGroupState, Producer
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 
@@ -34,6 +34,8 @@ from pipeline.demo.probe import WorkerState, probe_worker
 from pipeline.demo.worker_process import WorkerProcess
 
 _TIMEOUT_SECS = 300.0
+# What a fresh broker answers while it makes its topic of groups, which it does when the first of them is asked for.
+_NOT_YET = frozenset({KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS})
 
 
 def fill_uncommitted(bootstrap: str, topic: str, workload: Workload, n: int) -> Producer:
@@ -100,8 +102,13 @@ def _wait_for_group(bootstrap: str, group: str, workers: list[WorkerProcess], po
         if time.monotonic() > deadline_secs:
             raise RuntimeError(f"the group had not formed after {_TIMEOUT_SECS:.0f} s: {workers[0].last_log_lines()}")
         states = [probe_worker("127.0.0.1", port) for port in ports]
-        found = admin.describe_consumer_groups([group])[group].result(30)
-        whole = found.state == ConsumerGroupState.STABLE and len(found.members) == len(workers)
+        try:
+            found = admin.describe_consumer_groups([group])[group].result(30)
+            whole = found.state == ConsumerGroupState.STABLE and len(found.members) == len(workers)
+        except KafkaException as problem:
+            if problem.args[0].code() not in _NOT_YET:
+                raise
+            whole = False
         n_calm = n_calm + 1 if whole and all(state is not None and state.is_ready for state in states) else 0
         time.sleep(0.5)
 

@@ -17,6 +17,7 @@ __all__ = ["BENCHMARKS", "register", "run_benchmark"]
 BENCHMARKS: dict[str, tuple[str, str]] = {
     "pipeline": ("benchmarks.pipeline.run", "CPU a message of the worker beside its rivals, on one topic of an Apache Kafka."),
     "latency": ("benchmarks.latency", "Milliseconds from the append of a record to the alert about it, under an open-loop load."),
+    "startup": ("benchmarks.startup", "From the start of the process to ready and to the first sample scored, cold and warm."),
     "recovery": ("benchmarks.recovery", "How long a worker takes to be where it was after a crash, and what its series weigh."),
     "stages": ("benchmarks.pipeline.stages", "Where the time of a message goes: bytes, scan, series, the whole lane; no broker."),
     "checkpoints": (

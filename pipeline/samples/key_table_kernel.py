@@ -6,6 +6,7 @@ from typing import Any
 
 from models.base import IntColumn
 from models.jit import kernel_bare, kernel_inline
+from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 UNKNOWN = -3
@@ -14,6 +15,8 @@ UNKNOWN = -3
 HASH, START, LENGTHS, SLOT, GENERATION = range(5)
 N_COLUMNS = 5
 
+AHEAD = 6
+_LINE_BYTES = 64
 MAX_PROBES = 64
 """A key that is not found in so many rows is taken for unknown: keys made to collide cost no more than that."""
 
@@ -96,7 +99,15 @@ def find_keys(
     slots : (M,) int64, written
         `UNKNOWN` where the key is not there.
     """
+    mask = table.shape[0] - 1
     for i in range(hashes.size):
+        if i + 2 * AHEAD < hashes.size:
+            prefetch(table, (hashes[i + 2 * AHEAD] & mask, 0))
+        if i + AHEAD < hashes.size:
+            # Where the key's bytes lie, if it stands in its first row; an empty row has 0.
+            near = table[hashes[i + AHEAD] & mask, START]
+            prefetch(arena, (near,))
+            prefetch(arena, (near + _LINE_BYTES,))
         row = find_row(table, arena, arena_words, data, words, spans, i, hashes[i])
         slot = UNKNOWN
         if row >= 0 and table[row, SLOT] >= 0 and generation[table[row, SLOT]] == table[row, GENERATION]:
