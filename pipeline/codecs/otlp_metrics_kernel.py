@@ -106,16 +106,32 @@ def read_point(data: StateArray, at: int, end: int, kind: IntColumn, point: Stat
     run : (2,) int64, written
         Its attributes.
     """
-    if not find_run(data, at, end, kind[ATTRIBUTES], run):
-        return False
+    run[0] = at
+    run[1] = at
+    wanted = np.uint64((kind[ATTRIBUTES] << 3) | LENGTH)
+    is_found = False
     for i in range(5):
         point[i] = np.uint64(0)
     while at < end:
+        before = at
         tag, at = read_varint(data, at, end)
+        if at < 0 or tag < np.uint64(8) or tag > np.uint64(0xFFFFFFFF):
+            return False
         number = np.int64(tag >> np.uint64(3))
         wire = np.int64(tag & np.uint64(7))
-        if number == _TIME or number == kind[REAL] or number == kind[INTEGER]:
-            if wire != FIXED64:
+        if tag == wanted:
+            _, at = read_length(data, at, end)
+            # As `find_run`: attributes in several runs are left to the library.
+            if at < 0 or (is_found and run[1] != before):
+                return False
+            if not is_found:
+                run[0] = before
+                is_found = True
+            run[1] = at
+        elif number == kind[ATTRIBUTES]:
+            return False
+        elif number == _TIME or number == kind[REAL] or number == kind[INTEGER]:
+            if wire != FIXED64 or at + 8 > end:
                 return False
             bits = read_fixed64(data, at)
             at += 8
@@ -131,8 +147,12 @@ def read_point(data: StateArray, at: int, end: int, kind: IntColumn, point: Stat
             if wire != VARINT:
                 return False
             point[4], at = read_varint(data, at, end)
+            if at < 0:
+                return False
         else:
             at = skip_field(data, at, end, wire)
+            if at < 0:
+                return False
     return True
 
 

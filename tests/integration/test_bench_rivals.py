@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import startup
 from benchmarks.pipeline import report, scale_out
 from benchmarks.pipeline.contenders import CONTENDERS
 from benchmarks.pipeline.run import main
@@ -44,6 +45,31 @@ def test_a_rival_reads_to_the_end(kafka: Any, name: str) -> None:
     if name != "java-bare":
         # One is planted every 10,007 messages; river's threshold also takes one normal sample in about ten thousand.
         assert 5 <= cost.facts["n_anomalies"] <= 60
+
+
+@pytest.mark.parametrize("name", ["remote-write-2k", "otlp-2k"])
+def test_requests_are_read_to_the_end(kafka: Any, name: str) -> None:
+    workload, n = WORKLOADS[name], 300
+    fill(kafka.bootstrap, name, workload, n)
+    try:
+        slow = CONTENDERS["confluent-protobuf"].run(kafka.bootstrap, name, n, workload.format)
+        own = CONTENDERS["worker-default"].run(kafka.bootstrap, name, n, workload.format)
+    finally:
+        delete_topics(kafka.bootstrap, [name])
+    assert slow.facts["n_samples"] == n * workload.samples_per_message
+    # Levels of the series are between 20 and 80.
+    assert 45.0 < slow.facts["mean"] < 55.0
+    assert own.facts["n_by_outcome"] == {"scored": n}
+
+
+def test_a_start_is_timed_cold_and_warm(kafka: Any, tmp_path: Path) -> None:
+    result = tmp_path / "startup.json"
+    assert startup.main(["--broker", kafka.bootstrap, "--repeats", "1", "--json", str(result)]) == 0
+    results = json.loads(result.read_text())["results"]
+    for one in (*results["cold"], *results["warm"]):
+        assert one["ready_secs"] > 0.0
+        assert one["cpu_secs"] > 0.0
+    assert results["warm"][0]["scored_secs"] < results["cold"][0]["scored_secs"] / 2
 
 
 def test_a_run_becomes_a_page(kafka: Any, tmp_path: Path) -> None:
