@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from unittest import mock
 
 import orjson
 from hypothesis import given, settings
@@ -56,6 +57,13 @@ def test_requests_score_as_single_samples_do_and_whatever_the_batches(seed: int,
     anomalies = [anomaly.to_json() for anomaly in output.anomalies]
     assert anomalies == [anomaly.to_json() for piece in pieces for anomaly in piece.anomalies]
     assert whole.accounting.to_dict() == parted.accounting.to_dict()
+
+    # Large fetches are taken in parts.
+    with mock.patch("pipeline.engine.lane._REQUEST_BYTES", 1_000):
+        small = make_lane("remote_write")
+        output_of_parts = small.process(RecordBatch.from_rows("m", 0, rows))
+    assert [anomaly.to_json() for anomaly in output_of_parts.anomalies] == anomalies
+    assert small.snapshot()["head"] == whole.snapshot()["head"]
 
     single = make_lane("metric_json")
     flat = [one for scrape in scrapes for one in scrape if math.isfinite(one[2])]
