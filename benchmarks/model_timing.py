@@ -36,7 +36,7 @@ def make_values(n: int, n_features: int, seed: int) -> np.ndarray[Any, np.dtype[
 def _make_warm(case: Case, n_series: int, seed: int) -> Estimator:
     """A model whose every series has learned the same `N_WARM` samples: one learns, the others are given its state."""
     model = registry.build(case.model, dict(case.parameters))
-    model.reserve(1)
+    model.reserve(n_series)
     slots = np.zeros(N_WARM, dtype=np.int64)
     X = make_values(N_WARM, case.n_features, seed)
     model.score_learn_many(slots, np.arange(N_WARM) * 300_000_000_000, _shape(X), Scores.empty(N_WARM))

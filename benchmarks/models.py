@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", metavar="ID", help="cases to run; all when left out")
     parser.add_argument("--secs", type=float, default=0.2, help="least seconds a cell is repeated")
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--memory-gb", type=float, default=1.0, help="cells whose state needs more are left out, and say so")
+    parser.add_argument("--memory-gb", type=float, default=3.0, help="cells whose state needs more are left out, and say so")
     parser.add_argument("--no-compile", action="store_true", help="leave the compile times out")
     parser.add_argument(
         "--json",

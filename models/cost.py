@@ -11,26 +11,26 @@ __all__ = ["is_accelerated", "relative_cost"]
 
 # CPU time a sample, score and learn, in batches over a thousand series, with default parameters; the default detector = 1.
 _COST_BY_NAME = {
-    "adwin": 0.5,
+    "adwin": 0.35,
     "default": 1.0,
     "ew_scorer": 0.05,
-    "gaussian_scorer": 0.2,
-    "half_space_trees": 3.0,
-    "holt_winters": 0.15,
-    "kswin": 2.0,
+    "gaussian_scorer": 0.06,
+    "half_space_trees": 1.1,
+    "holt_winters": 0.07,
+    "kswin": 6.0,
     "linear_regression": 0.5,
-    "local_outlier_factor": 200.0,
-    "loda": 80.0,
+    "local_outlier_factor": 18.0,
+    "loda": 10.0,
     "one_class_svm": 0.1,
     "page_hinkley": 0.05,
-    "quantile_scorer": 0.5,
-    "random_cut_forest": 150.0,
+    "quantile_scorer": 0.4,
+    "random_cut_forest": 300.0,
     "river_model": 150.0,
     "snarimax": 3.0,
-    "standard_absolute_deviation": 0.1,
+    "standard_absolute_deviation": 0.05,
 }
 # Of a filter or predictive detection itself, without the model inside.
-_COST_AROUND = 0.25
+_COST_AROUND = 0.2
 
 
 def is_accelerated(name: str) -> bool:
@@ -62,7 +62,7 @@ def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
     Examples
     --------
     >>> relative_cost("gaussian_scorer", {}), relative_cost("threshold_filter", {"detector": {"model": "gaussian_scorer"}})
-    (0.2, 0.45)
+    (0.06, 0.26)
     """
     registry.model_class(name)
     if name in _COST_BY_NAME:
