@@ -16,6 +16,7 @@ from pipeline.client.topic_reader import TopicRecord
 from pipeline.config.schema import Config
 from pipeline.engine.checkpoint import HEAD, decode_tree
 from pipeline.errors import BrokerError, StateError
+from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.publisher import Message
 
@@ -98,7 +99,9 @@ def read_stored_account(settings: Mapping[str, Any], config: Config, topic: str,
         for records in read_range(settings, name, home, ends.first[home], ends.next[home], isolation="read_committed"):
             yield records
 
-    store = CheckpointStore(CheckpointTopic(name, len(ends.next), refuse, read), config.worker.group, topic, partition, "")
+    store = CheckpointStore(
+        CheckpointTopic(name, len(ends.next), refuse, CheckpointReads(read)), config.worker.group, topic, partition, ""
+    )
     found = asyncio.run(store.load())
     if found is None:
         return None

@@ -410,6 +410,11 @@ class WorkerSettings(Section):
     checkpoint_copy: CheckpointCopySettings | None = Field(
         None, description="Where a second copy of the checkpoints goes; null makes none."
     )
+    standby: bool = Field(
+        False,
+        description="Whether each worker follows, in memory and packed, the checkpoints of partitions that other workers have, so "
+        "that a take-over has nothing to read.",
+    )
     event_secs_per_sec: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
         1.0,
         description="Pace of event time beside the wall clock: 1 for live data; more only while history is replayed that much "

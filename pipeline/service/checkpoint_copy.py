@@ -15,13 +15,13 @@ import time
 import zlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from pipeline.config.checkpoint_copy import CheckpointCopySettings
 from pipeline.config.providers import RemoteProvider
 from pipeline.crosscheck.remote.aws import AwsClients
 from pipeline.crosscheck.remote.failure import explain_failure
 from pipeline.errors import ProviderError, StateError
+from pipeline.service.checkpoint_reads import encode_group
 from pipeline.service.checkpoint_store import Manifest, StoredCheckpoint
 from pipeline.telemetry.events import Telemetry
 
@@ -104,7 +104,7 @@ class CheckpointCopy:
     ) -> None:
         self._settings = settings
         self._clients = clients
-        self._folder = f"{settings.prefix}/{quote(group, safe='')}/{topic}/{partition}/"
+        self._folder = f"{settings.prefix}/{encode_group(group).decode()}/{topic}/{partition}/"
         self._telemetry = telemetry
         self._blocks: dict[str, bytes] = {}
         self._tenure = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
+from urllib.parse import quote
 
-__all__ = ["CheckpointReads", "StoredRecord"]
+__all__ = ["CheckpointReads", "StoredRecord", "encode_group", "source_in"]
 
 
 class StoredRecord(Protocol):
@@ -19,6 +20,28 @@ class StoredRecord(Protocol):
     @property
     def value(self) -> bytes | None:
         """Value; None = tombstone."""
+
+
+def encode_group(group: str) -> bytes:
+    """A consumer group's name as keys begin with it: no slash is left in it.
+
+    Examples
+    --------
+    >>> encode_group("a/b")
+    b'a%2Fb'
+    """
+    return quote(group, safe="").encode()
+
+
+def source_in(key: bytes) -> bytes:
+    """The source that a key of the checkpoint topic, or the beginning of one, is of: group, topic and partition.
+
+    Examples
+    --------
+    >>> source_in(b"group/metrics/3/00000001-ab/manifest")
+    b'group/metrics/3'
+    """
+    return b"/".join(key.split(b"/", 3)[:3])
 
 
 _Waiting = dict[bytes, list[asyncio.Future[dict[bytes, bytes]]]]
@@ -75,6 +98,9 @@ class CheckpointReads:
             self._readings[partition] = asyncio.create_task(self._serve(partition))
         return await found
 
+    def release(self, source: bytes) -> None:
+        """Nothing: what was read has been handed over."""
+
     async def _serve(self, partition: int) -> None:
         try:
             while waiting := self._waiting.pop(partition, None):
@@ -95,7 +121,7 @@ class CheckpointReads:
                     return
                 for record in records:
                     key = record.key or b""
-                    sources.add(b"/".join(key.split(b"/", 3)[:3]))
+                    sources.add(source_in(key))
                     for prefix, value_by_key in values.items():
                         if not key.startswith(prefix):
                             continue

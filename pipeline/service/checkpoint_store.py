@@ -17,24 +17,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 
 from pipeline.errors import StateError
 from pipeline.failpoint import reach
 from pipeline.history.partition import partition_of
-from pipeline.service.checkpoint_reads import CheckpointReads, StoredRecord
+from pipeline.service.checkpoint_reads import encode_group
 from pipeline.service.publisher import Message
 
-__all__ = ["CheckpointStore", "CheckpointTopic", "Manifest", "StoredCheckpoint"]
+__all__ = ["CheckpointFinder", "CheckpointStore", "CheckpointTopic", "Manifest", "StoredCheckpoint", "is_whole"]
 
 _VERSION = 1
 _PART_BYTES = 700_000
 _PLACES = ("a", "b")
+_MANIFEST = b"manifest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,20 @@ class StoredCheckpoint:
     blocks: dict[str, bytes]
 
 
+class CheckpointFinder(Protocol):
+    """What finds the records of a source: `CheckpointReads` or `StandbyReads`."""
+
+    @property
+    def sources(self) -> Mapping[int, set[bytes]]:
+        """Partition → the sources seen in it by whoever has read it."""
+
+    async def find(self, partition: int, prefix: bytes) -> dict[bytes, bytes]:
+        """Values by key of the records whose key begins with `prefix`, the last of each key."""
+
+    def release(self, source: bytes) -> None:
+        """A source is ours no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointTopic:
     """The topic that checkpoints are kept in.
@@ -134,20 +148,14 @@ class CheckpointTopic:
         Its partitions.
     publish : async callable
         Writes messages, acknowledged.
-    read : callable
-        Partition → everything that stands in it, oldest first.
-    reads : CheckpointReads
-        Shares one reading of a partition among all stores of this topic that load at a time.
+    reads : CheckpointFinder
+        Reads it, for all stores of this topic.
     """
 
     name: str
     n_partitions: int
     publish: Callable[[Sequence[Message]], Awaitable[None]]
-    read: Callable[[int], AsyncIterator[Sequence[StoredRecord]]]
-    reads: CheckpointReads = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "reads", CheckpointReads(self.read))
+    reads: CheckpointFinder
 
 
 class CheckpointStore:
@@ -172,7 +180,7 @@ class CheckpointStore:
 
     def __init__(self, checkpoints: CheckpointTopic, group: str, topic: str, partition: int, config_hash: str) -> None:
         self._topic = checkpoints
-        self._source = f"{quote(group, safe='')}/{topic}/{partition}"
+        self._source = f"{encode_group(group).decode()}/{topic}/{partition}"
         self._home = partition_of(self._source.encode(), checkpoints.n_partitions)
         self._config_hash = config_hash
         self._tenure = "0"
@@ -267,6 +275,10 @@ class CheckpointStore:
         if former:
             await self._topic.publish([self._message(key, None) for key in sorted(former)])
 
+    def close(self) -> None:
+        """The partition is not ours any more, or not worked on."""
+        self._topic.reads.release(self._source.encode())
+
     def _begin_tenure(self, highest: int) -> None:
         self._tenure = f"{highest + 1:08d}-{secrets.token_hex(4)}"
         self._last = None
@@ -281,8 +293,8 @@ class CheckpointStore:
         for name, raw in blocks.items():
             parts = [raw[start : start + _PART_BYTES] for start in range(0, len(raw), _PART_BYTES)] or [b""]
             place = _PLACES[name in last and last[name].place == _PLACES[0]]
-            now[name] = _Block(place, len(parts), len(raw), zlib.crc32(raw))
-            messages += [self._message(self._block_key(name, place, i), part) for i, part in enumerate(parts)]
+            now[name] = block = _Block(place, len(parts), len(raw), zlib.crc32(raw))
+            messages += map(self._message, _part_keys(self._base, name, block), parts)
         self._keys.update(message.key for message in messages if message.key is not None)
         half = len(messages) // 2
         await self._topic.publish(messages[:half])
@@ -290,27 +302,25 @@ class CheckpointStore:
         await self._topic.publish(messages[half:])
         sequence = 1 if self._last is None else self._last.sequence + 1
         manifest = Manifest(self._tenure, sequence, offset, self._config_hash, now)
-        self._keys.add(self._key("manifest"))
-        await self._topic.publish([self._message(self._key("manifest"), manifest.to_json())])
+        key = self._base + _MANIFEST
+        self._keys.add(key)
+        await self._topic.publish([self._message(key, manifest.to_json())])
         self._last = manifest
 
     async def _read(self, home: int) -> StoredCheckpoint | None:
         raw_by_key = await self._topic.reads.find(home, f"{self._source}/".encode())
-        keys = [key for key in raw_by_key if key.endswith(b"/manifest")]
-        if not keys:
+        found = _find_newest(raw_by_key)
+        if found is None:
             return None
-        # Those of former tenures are passed over unread: they may be of a release that is not this one.
-        highest = max(map(_number_in, keys))
-        manifests = [Manifest.from_json(raw_by_key[key]) for key in keys if _number_in(key) == highest]
-        newest = max(manifests, key=lambda manifest: (_number(manifest.tenure), manifest.offset, manifest.sequence))
+        base, newest = found
         if home == self._home:
             self._former_keys |= set(raw_by_key)
         return StoredCheckpoint(
-            newest, {name: self._join(newest.tenure, name, block, raw_by_key) for name, block in newest.blocks.items()}
+            newest, {name: self._join(base, newest.tenure, name, block, raw_by_key) for name, block in newest.blocks.items()}
         )
 
-    def _join(self, tenure: str, name: str, block: _Block, raw_by_key: Mapping[bytes, bytes]) -> bytes:
-        parts = [raw_by_key.get(self._block_key(name, block.place, i, tenure=tenure)) for i in range(block.n_parts)]
+    def _join(self, base: bytes, tenure: str, name: str, block: _Block, raw_by_key: Mapping[bytes, bytes]) -> bytes:
+        parts = [raw_by_key.get(key) for key in _part_keys(base, name, block)]
         raw = b"".join(part for part in parts if part is not None)
         if None in parts or len(raw) != block.n_bytes or zlib.crc32(raw) != block.crc:
             raise StateError(
@@ -321,14 +331,41 @@ class CheckpointStore:
             )
         return raw
 
-    def _key(self, *parts: Any, tenure: str | None = None) -> bytes:
-        return "/".join(str(part) for part in (self._source, tenure or self._tenure, *parts)).encode()
-
-    def _block_key(self, name: str, place: str, part: int, *, tenure: str | None = None) -> bytes:
-        return self._key("block", name, place, part, tenure=tenure)
+    @property
+    def _base(self) -> bytes:
+        """Beginning of the keys of this tenure."""
+        return f"{self._source}/{self._tenure}/".encode()
 
     def _message(self, key: bytes, value: bytes | None) -> Message:
         return Message(self._topic.name, key, value, partition=self._home)
+
+
+def is_whole(raw_by_key: Mapping[bytes, bytes]) -> bool:
+    """Whether among the records of one source there is a manifest that can be read and every part it names."""
+    try:
+        found = _find_newest(raw_by_key)
+    except StateError:
+        return False
+    if found is None:
+        return False
+    base, newest = found
+    return all(key in raw_by_key for name, block in newest.blocks.items() for key in _part_keys(base, name, block))
+
+
+def _find_newest(raw_by_key: Mapping[bytes, bytes]) -> tuple[bytes, Manifest] | None:
+    """The newest manifest, after the beginning of the keys of its tenure."""
+    keys = [key for key in raw_by_key if key.endswith(b"/" + _MANIFEST)]
+    if not keys:
+        return None
+    # Those of former tenures are passed over unread: they may be of a release that is not this one.
+    highest = max(map(_number_in, keys))
+    manifests = {key: Manifest.from_json(raw_by_key[key]) for key in keys if _number_in(key) == highest}
+    key, newest = max(manifests.items(), key=lambda one: (_number(one[1].tenure), one[1].offset, one[1].sequence))
+    return key.removesuffix(_MANIFEST), newest
+
+
+def _part_keys(base: bytes, name: str, block: _Block) -> list[bytes]:
+    return [base + f"block/{name}/{block.place}/{i}".encode() for i in range(block.n_parts)]
 
 
 def _number_in(key: bytes) -> int:

@@ -207,6 +207,7 @@ class DurableLane:
             self._saving.cancel()
         if self._copy is not None:
             self._copy.close()
+        self._store.close()
 
     def _new_lane(self) -> Lane:
         return Lane(self._config, self._source, self._partition, config_hash=self._hash)

@@ -28,7 +28,8 @@ from pipeline.errors import BrokerError, StateError, StreamwardenError
 from pipeline.service.app import WorkerApp, build_app
 from pipeline.service.assignment import Assignment
 from pipeline.service.checkpoint_copy import CheckpointCopy, build_copy_clients
-from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
+from pipeline.service.checkpoint_reads import CheckpointReads, encode_group
+from pipeline.service.checkpoint_store import CheckpointFinder, CheckpointStore, CheckpointTopic, is_whole
 from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.crosscheck_flow import CrosscheckFlow
 from pipeline.service.crosscheck_gauges import show_crosscheck
@@ -39,6 +40,8 @@ from pipeline.service.kafka_settings import connection_arguments
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Publisher
 from pipeline.service.source_flow import SourceFlow
+from pipeline.service.standby import StandbyReads
+from pipeline.service.topic_tail import TopicTail
 from pipeline.service.warmup import warm_up
 from pipeline.service.web import WebServer
 from pipeline.telemetry.events import Telemetry
@@ -93,6 +96,7 @@ class Worker:
         self._covered_secs = 0.0
         self._app: WorkerApp | None = None
         self._provider: Provider | None = None
+        self._standby: StandbyReads | None = None
 
     async def run(self) -> None:
         """Run until a signal, or until something ends it.
@@ -147,6 +151,8 @@ class Worker:
             self._fail(error)
         finally:
             await self._stage.close()
+            if self._standby is not None:
+                await self._standby.close()
             if self._copy_clients is not None:
                 self._copy_clients.close()
             await self._publisher.close(timeout_secs=2.0)
@@ -264,9 +270,16 @@ class Worker:
                 f"{config.broker.bootstrap}: topic {', '.join(missing)} not there; create the topics with `streamwarden topics apply`",
                 code="TOPIC_MISSING",
             )
-        self._checkpoints = CheckpointTopic(
-            outputs.checkpoints.name, found[outputs.checkpoints.name], self._state_publisher.publish, self._read_checkpoints
-        )
+        name, n_partitions = outputs.checkpoints.name, found[outputs.checkpoints.name]
+        read_in_full = CheckpointReads(self._read_checkpoints)
+        reads: CheckpointFinder = read_in_full
+        if config.worker.standby:
+            tail = TopicTail(config.broker, name, n_partitions)
+            group = encode_group(config.worker.group)
+            reads = self._standby = StandbyReads(
+                read_in_full, tail.follow, tail.find_end, n_partitions, group, is_whole, self._telemetry
+            )
+        self._checkpoints = CheckpointTopic(name, n_partitions, self._state_publisher.publish, reads)
         for one, other in ((outputs.incidents, outputs.checked), (outputs.verdicts, outputs.anomalies)):
             if found[one.name] != found[other.name]:
                 raise BrokerError(
@@ -316,6 +329,9 @@ class Worker:
             if not self._was_ready and self._tell_readiness()["ok"]:
                 self._was_ready = True
                 self._telemetry.emit("worker_ready", n_partitions=len(self._assignment.flows))
+            if self._standby is not None and self._assignment.is_restored:
+                # Not before: our own partitions come first.
+                self._standby.start()
             self._show_lag(self._app)
             for tp, flow in self._assignment.flows.items():
                 if isinstance(flow, SourceFlow):

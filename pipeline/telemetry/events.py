@@ -78,6 +78,7 @@ EVENTS: dict[str, EventSpec] = {
         logging.WARNING, "The broker gave out no producer id; a message may stand twice after a connection broke."
     ),
     "offsets_committed": EventSpec(logging.DEBUG, "Offsets were committed."),
+    "standby_behind": EventSpec(logging.WARNING, "Checkpoints of other workers could not be followed; beginning anew."),
     "commit_failed": EventSpec(logging.WARNING, "Offsets could not be committed; they will be with the next commit."),
     "state_uncertain": _each(logging.CRITICAL, "State is uncertain; the process stops."),
 }  # fmt: skip

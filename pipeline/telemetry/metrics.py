@@ -108,6 +108,18 @@ METRICS: tuple[MetricSpec, ...] = (
         "Time in which the state of a partition was restored from its checkpoint.",
     ),
     MetricSpec(
+        "standby_bytes",
+        "gauge",
+        ("partition",),
+        "Bytes held of checkpoints of other workers' partitions, by partition of the checkpoint topic.",
+    ),
+    MetricSpec(
+        "standby_used_total",
+        "counter",
+        ("topic",),
+        "Partitions taken over whose checkpoint was here already and was not read.",
+    ),
+    MetricSpec(
         "series",
         "gauge",
         ("topic", "state"),

@@ -17,6 +17,7 @@ from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.checkpoint import encode_tree, restore_lane
 from pipeline.engine.lane import Lane
 from pipeline.failpoint import POINTS
+from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from tests.integration.made_logs import make_logs
 from tests.integration.made_metrics import STEP_MS, make_metrics
@@ -78,7 +79,11 @@ def assert_state_is_that_of_the_log(topics: TopicSet, source: str) -> None:
         lane = Lane(config, topic, partition, config_hash=config_hash(config))
         lane.process(RecordBatch.from_rows(source, partition, rows))
         store = CheckpointStore(
-            CheckpointTopic(config.outputs.checkpoints.name, 2, never, read), config.worker.group, source, partition, ""
+            CheckpointTopic(config.outputs.checkpoints.name, 2, never, CheckpointReads(read)),
+            config.worker.group,
+            source,
+            partition,
+            "",
         )
         stored = asyncio.run(store.load())
         assert stored is not None

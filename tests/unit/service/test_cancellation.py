@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config, DetectorSettings, SourceTopic
+from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.durable_lane import DurableLane
@@ -37,7 +38,7 @@ def test_a_checkpoint_that_is_cancelled_from_within_ends_the_worker(is_ordered: 
         async def hold() -> None:
             """The partition is ours."""
 
-        store = CheckpointStore(CheckpointTopic("checkpoints", 1, publish, read), "group", "metrics", 0, "hash")
+        store = CheckpointStore(CheckpointTopic("checkpoints", 1, publish, CheckpointReads(read)), "group", "metrics", 0, "hash")
         config = Config(version=1, topics=[SOURCE], detectors=[DetectorSettings(name="all")])
         durable = DurableLane(config, "hash", SOURCE, 0, store, Telemetry(), hold, failures.append, CopyTurn(), is_fresh=False)
         await store.load()

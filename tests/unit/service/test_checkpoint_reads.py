@@ -40,7 +40,7 @@ class Topic:
         yield records[len(records) // 2 :]
 
     def to_checkpoints(self) -> CheckpointTopic:
-        return CheckpointTopic("checkpoints", N_HOMES, self.publish, self.read)
+        return CheckpointTopic("checkpoints", N_HOMES, self.publish, CheckpointReads(self.read))
 
 
 def make_stores(topic: CheckpointTopic, n: int) -> list[CheckpointStore]:

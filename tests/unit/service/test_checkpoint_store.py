@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import StateError
+from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.publisher import Message
 
@@ -28,7 +29,7 @@ class Log:
     n_until_crash: int | None = None
 
     def topic(self) -> CheckpointTopic:
-        return CheckpointTopic("checkpoints", self.n_partitions, self.publish, self.read)
+        return CheckpointTopic("checkpoints", self.n_partitions, self.publish, CheckpointReads(self.read))
 
     async def publish(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -138,7 +139,7 @@ def test_a_manifest_whose_acknowledgement_got_lost_is_not_written_over() -> None
                 lost.extend(messages)
                 raise CrashError
 
-        store._topic = CheckpointTopic("checkpoints", 3, publish, log.read)
+        store._topic = CheckpointTopic("checkpoints", 3, publish, CheckpointReads(log.read))
         with pytest.raises(CrashError):
             await store.save(2, {"p": b"two"})
         assert lost
