@@ -4,10 +4,12 @@
 
 A first worker reads a workload of so many series, writes its checkpoints and is killed.  Then, repeat by repeat, a new worker of the
 same group takes over: *restore* is the time from the assignment of its partitions until the last of them has its state, *CPU* the
-process's CPU time in between, *resident* its memory when that is done, *peak* the highest until then.  *take-over*: two workers share
-the partitions, one is killed, and the time until the other has restored those too is told less the session time-out (6 s), which passes
-before anybody knows.  ``scored`` is the memory of
+process's CPU time in between, *resident* its memory when that is done, *peak* the highest until then.  ``scored`` is the memory of
 the first worker after all samples, ``written`` what all its checkpoints came to.
+
+*take-over*: two workers share the partitions, one is killed, and samples of every partition are sent.  Told is the time from the kill
+until the other has scored the last of them, less the session time-out (6 s), which passes before anybody knows; without standby
+copies (`worker.standby`) and with them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import signal
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,8 +33,8 @@ from rich.table import Table
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import cpu_secs_of, make_config, peak_mb_of, write_config
 from benchmarks.pipeline.run import open_broker
-from benchmarks.pipeline.topic import delete_topics, fill
-from benchmarks.pipeline.workload import Workload
+from benchmarks.pipeline.topic import delete_topics, fill, send
+from benchmarks.pipeline.workload import Message, Workload
 from benchmarks.pipeline.workloads import WORKLOADS
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import probe_worker
@@ -44,6 +47,8 @@ _TIMEOUT_SECS = 400.0
 _ROUNDS = 2
 _INTERVAL_SECS = 10.0
 _SESSION_SECS = 6.0
+_MORE_MESSAGES = 4_000
+_FOLLOWED_SECS = 5.0
 _THRESHOLD = {"type": "fixed", "score": 0.999999999}
 
 
@@ -53,6 +58,9 @@ def measure(bootstrap: str, workload: Workload, model: str, n_repeats: int, say:
     topic = f"bench-recovery-{workload.name}"
     say(f"writing {n_messages:,} messages of {workload.name} ...")
     fill(bootstrap, topic, workload, n_messages)
+    # What comes after them, a portion for each take-over.
+    more = islice(workload.messages(n_messages + 2 * n_repeats * _MORE_MESSAGES), n_messages, None)
+    later = iter(list(_batched(more)))
     rows: list[dict[str, float]] = []
     outputs: list[str] = []
     try:
@@ -73,7 +81,8 @@ def measure(bootstrap: str, workload: Workload, model: str, n_repeats: int, say:
             try:
                 _wait(first, lambda: (state := probe_worker("127.0.0.1", port)) is not None and state.n_records >= n_messages)
                 say("    ... all read; the last checkpoints ...")
-                _wait_for_checkpoints(first, port)
+                # Two and a half intervals without one: the last ones include everything.
+                _wait_for_rest(first, lambda: _metric(port, "checkpoint_seconds_count"), 2.5 * _INTERVAL_SECS)
                 scored_mb = _resident_mb(first.pid)
                 checkpoint_mb = _metric(port, "checkpoint_bytes_total") / 1e6
             finally:
@@ -95,31 +104,52 @@ def measure(bootstrap: str, workload: Workload, model: str, n_repeats: int, say:
                     )
                 finally:
                     worker.stop(signal.SIGKILL)
-                rows[-1]["takeover_secs"] = _measure_takeover(Path(folder), config, workload.n_partitions)
-                say(f"{repeat + 1}/{n_repeats}: {rows[-1]['restore_secs']:.1f} s, take-over {rows[-1]['takeover_secs']:+.1f} s")
+                rows[-1] |= {
+                    f"takeover{name}_secs": _measure_takeover(
+                        Path(folder), bootstrap, config, workload, next(later), is_standby=is_on
+                    )
+                    for name, is_on in (("", False), ("_standby", True))
+                }
+                say(
+                    f"{repeat + 1}/{n_repeats}: {rows[-1]['restore_secs']:.1f} s, take-over {rows[-1]['takeover_secs']:+.1f} s, with "
+                    f"standby copies {rows[-1]['takeover_standby_secs']:+.1f} s"
+                )
     finally:
         delete_topics(bootstrap, [topic, *outputs])
     return {"scored_mb": scored_mb, "written_mb": checkpoint_mb, "repeats": rows}
 
 
-def _measure_takeover(folder: Path, config: dict[str, Any], n_partitions: int) -> float:
-    """Two workers share the partitions and one is killed: seconds until the other has restored all, less the session time-out."""
+def _batched(messages: Iterator[Message]) -> Iterator[list[Message]]:
+    """Portions of `_MORE_MESSAGES`."""
+    while portion := list(islice(messages, _MORE_MESSAGES)):
+        yield portion
+
+
+def _measure_takeover(
+    folder: Path, bootstrap: str, config: dict[str, Any], workload: Workload, later: list[Message], *, is_standby: bool
+) -> float:
+    """Two workers share the partitions and one is killed: seconds until the other has scored what is sent then, less the time-out."""
     ports = find_free_ports(2)
+    # No checkpoint is written meanwhile: what the dead worker had read since it began is read again, and its number is known.
+    settings = {"checkpoint_interval_secs": 3600.0, "standby": is_standby}
+    n_partitions, topic = workload.n_partitions, config["topics"][0]["name"]
     workers = []
     for port in ports:
         own = folder / f"topics-{port}.yaml"
-        own.write_text(yaml.safe_dump({**config, "worker": {**config["worker"], "web_port": port}}))
+        own.write_text(yaml.safe_dump({**config, "worker": {**config["worker"], **settings, "web_port": port}}))
         workers.append(WorkerProcess(own, folder / f"worker-{port}.log"))
     try:
         for worker, port in zip(workers, ports, strict=True):
             _wait(worker, lambda port=port: _metric(port, "restore_seconds_count") >= n_partitions // 2)  # type: ignore[misc]
-        topic = config["topics"][0]["name"]
         _wait(workers[0], lambda: [_n_assigned(port, topic) for port in ports] == [n_partitions // 2] * 2)
-        before = _metric(ports[0], "restore_seconds_count")
-        n_missing = n_partitions // 2
+        _wait(workers[0], lambda: sum(_metric(port, "lag_records") for port in ports) == 0)
+        if is_standby:
+            _wait_for_rest(workers[0], lambda: _metric(ports[0], "standby_bytes"), _FOLLOWED_SECS)
+        n_expected = sum(_metric(port, "records_total") for port in ports) + len(later)
         workers[1].stop(signal.SIGKILL)
         killed_secs = time.perf_counter()
-        _wait(workers[0], lambda: _metric(ports[0], "restore_seconds_count") >= before + n_missing)
+        send(bootstrap, topic, workload, later)
+        _wait(workers[0], lambda: _metric(ports[0], "records_total") >= n_expected)
         return time.perf_counter() - killed_secs - _SESSION_SECS
     finally:
         for worker in workers:
@@ -156,14 +186,14 @@ def _n_assigned(port: int, topic: str) -> int:
     return sum(line.startswith("streamwarden_lag_records{") and f'topic="{topic}"' in line for line in text.splitlines())
 
 
-def _wait_for_checkpoints(worker: WorkerProcess, port: int) -> None:
-    """Until none has been written for two and a half of their intervals: the last ones include everything."""
-    n, since_secs = -1.0, time.monotonic()
-    while time.monotonic() - since_secs < 2.5 * _INTERVAL_SECS:
+def _wait_for_rest(worker: WorkerProcess, read: Callable[[], float], secs: float) -> None:
+    """Until a figure has stayed the same for so long."""
+    last, since_secs = -1.0, time.monotonic()
+    while time.monotonic() - since_secs < secs:
         worker.require_running()
-        now = _metric(port, "checkpoint_seconds_count")
-        if now != n:
-            n, since_secs = now, time.monotonic()
+        now = read()
+        if now != last:
+            last, since_secs = now, time.monotonic()
         time.sleep(0.5)
 
 
@@ -192,7 +222,18 @@ def main(arguments: list[str] | None = None) -> int:
         "machine": describe_machine(_PACKAGES),
         "results": {},
     }
-    titles = ("series", "restore s", "least-most", "take-over s", "CPU s", "written MB", "resident MB", "peak MB", "scored MB")
+    titles = (
+        "series",
+        "restore s",
+        "least-most",
+        "take-over s",
+        "with standby s",
+        "CPU s",
+        "written MB",
+        "resident MB",
+        "peak MB",
+        "scored MB",
+    )
     table = Table(*titles, title=f"a worker takes over, {given.model}")
     with open_broker(given.broker, say) as (bootstrap, broker_name):
         report["broker"] = broker_name
@@ -208,6 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{middle['restore_secs']:.1f}",
                 f"{min(restores):.1f}-{max(restores):.1f}",
                 f"{middle['takeover_secs']:+.1f}",
+                f"{middle['takeover_standby_secs']:+.1f}",
                 f"{middle['cpu_secs']:.1f}",
                 f"{result['written_mb']:,.0f}",
                 f"{middle['resident_mb']:,.0f}",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.pipeline.workload import Workload
+from benchmarks.pipeline.workload import Message, Workload
 
 _BATCH_BYTES = 65_536
 
@@ -42,6 +42,11 @@ def count_partitions(bootstrap: str, topic: str) -> int:
 def fill(bootstrap: str, topic: str, workload: Workload, n: int) -> float:
     """Create a topic and write the first `n` messages into it, in record batches of up to 64 KiB; seconds taken."""
     create_topics(bootstrap, [NewTopic(topic, num_partitions=workload.n_partitions, replication_factor=1)])
+    return send(bootstrap, topic, workload, workload.messages(n))
+
+
+def send(bootstrap: str, topic: str, workload: Workload, messages: Iterable[Message]) -> float:
+    """Write messages into a topic as the workload would have them compressed; seconds taken."""
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -53,7 +58,7 @@ def fill(bootstrap: str, topic: str, workload: Workload, n: int) -> float:
         }
     )
     started_secs = time.perf_counter()
-    for i, (key, value, timestamp_ms) in enumerate(workload.messages(n)):
+    for i, (key, value, timestamp_ms) in enumerate(messages):
         while True:
             try:
                 producer.produce(topic, value=value, key=key, timestamp=timestamp_ms)

@@ -25,7 +25,7 @@ def test_workers_share_and_take_over(topics: TopicSet, start_worker: Callable[..
     rows = make_metrics(1_200, seed=6)
     parts = [rows[start : start + len(rows) // 4] for start in range(0, len(rows), len(rows) // 4)]
     source = topics.add_source("metrics", partitions=4)
-    topics.config["worker"]["max_poll_records"] = 300
+    topics.config["worker"] |= {"max_poll_records": 300, "standby": True}
     config_path = topics.create()
     first = start_worker(config_path).wait_ready()
     topics.produce(source, parts[0])
@@ -47,9 +47,13 @@ def test_workers_share_and_take_over(topics: TopicSet, start_worker: Callable[..
     wait_until(lambda: len(held(third)) == 8, 30)
     first.resume()
     wait_until(lambda: len(held(first)) == len(held(third)) == 4, 30)
+    wait_until(lambda: third.metric("checkpoint_bytes_total") > 0 and first.metric("standby_bytes") > 0, 30)
+    n_used = first.metric("standby_used_total")
     third.kill()
     wait_until(lambda: len(held(first)) == 8, 30)
     wait_until(lambda: first.state().is_ready and first.state().lag_records == 0, 60)
+    # Both of its source partitions were here.
+    assert first.metric("standby_used_total") == n_used + 2
     assert_nothing_lost(topics, source)
     alerts = topics.output("alerts")
     assert len({(record.header("ce_id"), record.value) for record in alerts}) == len(alert_ids(topics))
