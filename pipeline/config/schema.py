@@ -7,9 +7,9 @@ Durations carry their unit in the name.  Matchers are exact values, ``*`` globs,
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.checkpoint_copy import CheckpointCopySettings
 from pipeline.config.providers import LocalProvider, ProviderSettings
@@ -64,7 +64,8 @@ Bootstrap = Annotated[
     Form("host:port, or several of them with commas between"),
 ]
 
-DEFAULT_POLICY: dict[Severity, Policy] = {"P0": "emit_then_update", "P1": "emit_then_update", "P2": "hold", "P3": "hold"}
+_LOCAL_POLICY: dict[Severity, Policy] = dict.fromkeys(get_args(Severity), "hold")
+_REMOTE_POLICY: dict[Severity, Policy] = _LOCAL_POLICY | {"P0": "emit_then_update", "P1": "emit_then_update"}
 
 
 def _write_setting(value: object) -> object:
@@ -76,10 +77,6 @@ def _write_setting(value: object) -> object:
     if isinstance(value, float) and value == value and value not in (float("inf"), float("-inf")):
         return str(int(value)) if value.is_integer() else repr(value)
     return value
-
-
-def _complete_policy(policy: dict[Severity, Policy]) -> dict[Severity, Policy]:
-    return {**DEFAULT_POLICY, **policy}
 
 
 KafkaSettings = dict[str, Annotated[str, BeforeValidator(_write_setting)]]
@@ -323,16 +320,22 @@ class CrosscheckSettings(Section):
     provider: ProviderSettings | None = Field(LocalProvider(), description="Who is asked; null switches the cross-check off.")
     deadline_secs: Annotated[float, Field(gt=0)] = Field(5.0, description="A verdict later than this is unknown.")
     max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(1_000, description="Candidates asked about at a time.")
-    policy: Annotated[dict[Severity, Policy], AfterValidator(_complete_policy)] = Field(
-        DEFAULT_POLICY,
-        description="Per severity: emit at once and update with the verdict, or hold until the verdict or the deadline; "
-        "severities left out keep their default.",
+    policy: dict[Severity, Policy] = Field(
+        {},
+        description="Per severity: emit at once and update with the verdict, or hold until the verdict or the deadline. Severities "
+        "left out are held; with a provider other than `local`, which answers in milliseconds, P0 and P1 are emitted at once.",
     )
     on_refuted: Literal["lower", "mute", "keep"] = Field(
         "lower",
         description="What a refutation does: lower the severity by one, mute (recorded, not emitted), or nothing.",
     )
     on_confirmed: Literal["raise", "keep"] = Field("keep", description="What a confirmation does to the severity.")
+
+    @model_validator(mode="after")
+    def _complete_policy(self) -> Self:
+        is_quick = self.provider is None or isinstance(self.provider, LocalProvider)
+        object.__setattr__(self, "policy", {**(_LOCAL_POLICY if is_quick else _REMOTE_POLICY), **self.policy})
+        return self
 
 
 class SeverityRule(Section):
