@@ -55,7 +55,7 @@ def run_road(crosscheck: dict[str, object], *, is_false_first: bool = False) -> 
 
 
 def test_a_true_spike_is_told_at_once_then_confirmed_and_a_false_one_lowered() -> None:
-    story, metrics, _ = run_road({"on_confirmed": "raise"})
+    story, metrics, _ = run_road({"on_confirmed": "raise", "policy": {"P1": "emit_then_update"}})
     assert [(event.type, event.severity) for event in story.events] == [("firing", "P1"), ("updated", "P0")]
     assert story.events[-1].verdicts["confirmed"] == 1
     assert metrics.read("verdicts_total", provider="local", outcome="confirmed", reason="tail") == 1
@@ -66,6 +66,11 @@ def test_a_true_spike_is_told_at_once_then_confirmed_and_a_false_one_lowered() -
         "tps_true": "confirmed",
         "tps_false": "refuted",
     }
+
+
+def test_the_first_alert_carries_the_verdict_of_a_local_provider() -> None:
+    story, _, _ = run_road({"on_confirmed": "raise"})
+    assert [(event.type, event.severity, event.verdicts["confirmed"]) for event in story.events] == [("firing", "P0", 1)]
 
 
 HOLD_AND_MUTE = {"on_refuted": "mute", "policy": {"P1": "hold", "P3": "hold"}}

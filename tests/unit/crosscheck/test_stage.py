@@ -114,7 +114,7 @@ def test_emit_then_update_publishes_before_the_provider_answers() -> None:
             await answer.wait()
             return [confirm(anomaly) for anomaly in anomalies]
 
-        stage = CrosscheckStage(CrosscheckSettings(), FakeProvider(judge), ManualClock(), book)
+        stage = CrosscheckStage(CrosscheckSettings(policy={"P1": "emit_then_update"}), FakeProvider(judge), ManualClock(), book)
         task = asyncio.create_task(stage.check([make_anomaly("a"), make_anomaly("b")], p1, book.publish))  # type: ignore[arg-type]
         for _ in range(10):
             await asyncio.sleep(0)
@@ -322,8 +322,21 @@ def test_latency_is_measured_from_the_arrival() -> None:
 
 def test_a_severity_that_the_policy_does_not_name_keeps_its_default() -> None:
     for severity_of, expected in ((p3, [True]), (p1, [False, True])):
-        book = check(FakeProvider(), [make_anomaly("a")], severity_of, policy={"P0": "hold"})
+        book = check(FakeProvider(), [make_anomaly("a")], severity_of, policy={"P1": "emit_then_update"})
         assert [checked.is_final for checked in book.published] == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "at_p1"),
+    [
+        ({"type": "local"}, "hold"),
+        (None, "hold"),
+        ({"type": "cloudwatch", "metrics": [{"namespace": "n"}]}, "emit_then_update"),
+    ],
+)
+def test_the_default_policy_goes_by_how_long_an_answer_takes(provider: object, at_p1: str) -> None:
+    settings = CrosscheckSettings.model_validate({"provider": provider, "policy": {"P0": "hold"}})
+    assert settings.policy == {"P0": "hold", "P1": at_p1, "P2": "hold", "P3": "hold"}
 
 
 def test_checked_anomalies_come_back_from_json() -> None:

@@ -73,7 +73,8 @@ def test_once_final_each_and_in_order_per_series(
         published.append(checked)
 
     async def run() -> None:
-        stage = CrosscheckStage(CrosscheckSettings(max_in_flight=max_in_flight), Moody(moods), ManualClock())
+        settings = CrosscheckSettings(max_in_flight=max_in_flight, policy={"P1": "emit_then_update"})
+        stage = CrosscheckStage(settings, Moody(moods), ManualClock())
         calls = [stage.check(batch, lambda one: severity_by_id[one.id], publish) for batch in made]  # type: ignore[arg-type,return-value]
         if is_concurrent:
             await asyncio.gather(*calls)
