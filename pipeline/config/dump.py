@@ -23,7 +23,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = None if isinstance(resolve_plain(text), str) else '"'
+    # A line break would make it several lines in single quotes.
+    style = None if isinstance(resolve_plain(text), str) and "\n" not in text else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.engine.checkpoint import restore_lane, take_checkpoint
 from pipeline.service import checkpoint_store
+from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.publisher import Message
 from tests.properties.naughty_log import make_config, naughty_log
@@ -38,7 +39,7 @@ def open_store(records: Records) -> CheckpointStore:
     async def read(partition: int) -> AsyncIterator[Sequence[Any]]:
         yield [record for record in records if record.partition == partition]
 
-    topic = CheckpointTopic("checkpoints", N_PARTITIONS, publish, read)
+    topic = CheckpointTopic("checkpoints", N_PARTITIONS, publish, CheckpointReads(read))
     return CheckpointStore(topic, "a group/of odd name", CONFIG.topics[0].name, 3, "hash")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.config.dump import dump_value, dump_yaml
@@ -95,6 +95,8 @@ def test_what_is_dumped_is_read_the_same(data: dict[str, Any]) -> None:
     assert document.data == data
 
 
+@example("\n")
+@example(["a\nb"])
 @given(st.text(max_size=20) | st.lists(st.text(max_size=8), max_size=3))
 def test_a_value_on_one_line_is_read_the_same(value: Any) -> None:
     text = f"a: {dump_value(value)}\n"
