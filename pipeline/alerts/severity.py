@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pipeline.config.matching import fits_glob, matches
 from pipeline.config.schema import CrosscheckSettings, SeverityRule
+from pipeline.config.severity import Severity
 from pipeline.crosscheck.base import Verdict
 from pipeline.engine.anomaly import Anomaly, AnomalyKind
 from pipeline.samples.labels import LabelSet
@@ -26,7 +26,6 @@ __all__ = [
     "raise_",
 ]
 
-Severity = Literal["P0", "P1", "P2", "P3"]
 SEVERITIES: tuple[Severity, ...] = ("P0", "P1", "P2", "P3")
 """Most severe first; as text, the smaller is the more severe."""
 

@@ -7,13 +7,15 @@ Durations carry their unit in the name.  Matchers are exact values, ``*`` globs,
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from pipeline.config.checkpoint_copy import CheckpointCopySettings
-from pipeline.config.providers import LocalProvider, ProviderSettings
+from pipeline.config.crosscheck import CrosscheckSettings
+from pipeline.config.providers import LocalProvider
 from pipeline.config.section import Form, Glob, LabelName, Match, NonEmpty, Secret, Section
+from pipeline.config.severity import Severity
 from pipeline.config.trial import Trial
 
 __all__ = [
@@ -43,9 +45,7 @@ __all__ = [
     "WorkerSettings",
 ]
 
-Severity = Literal["P0", "P1", "P2", "P3"]
 Category = Literal["infrastructure", "application", "business", "security"]
-Policy = Literal["emit_then_update", "hold"]
 
 
 TopicName = Annotated[
@@ -63,9 +63,6 @@ Bootstrap = Annotated[
     Field(pattern=r"^ *(\[[0-9A-Fa-f:.]+\]|[^\s:,@/\[\]]+):[0-9]{1,5} *(, *(\[[0-9A-Fa-f:.]+\]|[^\s:,@/\[\]]+):[0-9]{1,5} *)*$"),
     Form("host:port, or several of them with commas between"),
 ]
-
-_LOCAL_POLICY: dict[Severity, Policy] = dict.fromkeys(get_args(Severity), "hold")
-_REMOTE_POLICY: dict[Severity, Policy] = _LOCAL_POLICY | {"P0": "emit_then_update", "P1": "emit_then_update"}
 
 
 def _write_setting(value: object) -> object:
@@ -312,30 +309,6 @@ class LogSettings(Section):
     new_template_after_lines: Annotated[int, Field(ge=0)] = Field(
         1_000, description="Lines a partition must have seen before a new template counts as an anomaly."
     )
-
-
-class CrosscheckSettings(Section):
-    """The second opinion."""
-
-    provider: ProviderSettings | None = Field(LocalProvider(), description="Who is asked; null switches the cross-check off.")
-    deadline_secs: Annotated[float, Field(gt=0)] = Field(5.0, description="A verdict later than this is unknown.")
-    max_in_flight: Annotated[int, Field(ge=1, le=10_000)] = Field(1_000, description="Candidates asked about at a time.")
-    policy: dict[Severity, Policy] = Field(
-        {},
-        description="Per severity: emit at once and update with the verdict, or hold until the verdict or the deadline. Severities "
-        "left out are held; with a provider other than `local`, which answers in milliseconds, P0 and P1 are emitted at once.",
-    )
-    on_refuted: Literal["lower", "mute", "keep"] = Field(
-        "lower",
-        description="What a refutation does: lower the severity by one, mute (recorded, not emitted), or nothing.",
-    )
-    on_confirmed: Literal["raise", "keep"] = Field("keep", description="What a confirmation does to the severity.")
-
-    @model_validator(mode="after")
-    def _complete_policy(self) -> Self:
-        is_quick = self.provider is None or isinstance(self.provider, LocalProvider)
-        object.__setattr__(self, "policy", {**(_LOCAL_POLICY if is_quick else _REMOTE_POLICY), **self.policy})
-        return self
 
 
 class SeverityRule(Section):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.config.section import Glob, LabelName, NonEmpty, Section
+from pipeline.config.severity import Severity
 
 __all__ = ["ExpectedIncident", "Trial", "TrialLines", "TrialPart", "TrialSeries"]
 
@@ -46,7 +47,7 @@ class TrialLines(Section):
 class ExpectedIncident(Section):
     """An incident that a trial should come to; what is left out may be anything."""
 
-    severity: Literal["P0", "P1", "P2", "P3"] | None = Field(None, description="Its most severe word.")
+    severity: Severity | None = Field(None, description="Its most severe word.")
     category: Literal["infrastructure", "application", "business", "security"] | None = Field(None, description="Its category.")
     region: str | None = Field(None, description="Its region.")
     series: Glob | None = Field(None, description="Metric name of a series it shows.")

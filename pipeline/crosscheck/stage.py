@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, get_args
 
 from pipeline.clock import Clock
-from pipeline.config.schema import CrosscheckSettings, Severity
+from pipeline.config.schema import CrosscheckSettings
+from pipeline.config.severity import Severity
 from pipeline.crosscheck.base import CheckedAnomaly, Outcome, Provider, Verdict
 from pipeline.crosscheck.slots import InFlightSlots
 from pipeline.engine.anomaly import Anomaly

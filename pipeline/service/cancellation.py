@@ -1,10 +1,18 @@
-"""Tells a cancellation that was asked for from one that came out of a library."""
+"""Cancellations that were asked for, and those that come out of a library."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
-__all__ = ["is_ordered"]
+__all__ = ["Stoppable", "is_ordered", "stop_client"]
+
+
+class Stoppable(Protocol):
+    """A client of aiokafka."""
+
+    async def stop(self) -> None:
+        """Close its connections."""
 
 
 def is_ordered(error: BaseException) -> bool:
@@ -24,3 +32,16 @@ def is_ordered(error: BaseException) -> bool:
     """
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+async def stop_client(client: Stoppable) -> None:
+    """Stop a client of aiokafka; only a cancellation that was asked for escapes.
+
+    aiokafka stops a task of its own by cancelling and awaiting it; one that has not begun yet would pass the cancellation on.
+    """
+    await asyncio.sleep(0)
+    try:
+        await client.stop()
+    except asyncio.CancelledError as cancellation:
+        if is_ordered(cancellation):
+            raise

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.config.schema import BrokerSettings
-from pipeline.service.cancellation import is_ordered
+from pipeline.service.cancellation import stop_client
 from pipeline.service.kafka_settings import connection_arguments
 
 __all__ = ["Bounds", "PartitionReader"]
@@ -56,13 +56,7 @@ class PartitionReader:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        # aiokafka stops a task of its own by cancelling and awaiting it; one that has not begun yet would pass the cancellation on.
-        await asyncio.sleep(0)
-        try:
-            await self._consumer.stop()
-        except asyncio.CancelledError as cancellation:
-            if is_ordered(cancellation):
-                raise
+        await stop_client(self._consumer)
 
     async def bounds(self, topic: str, partition: int) -> Bounds:
         """Where the partition begins and ends.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from aiokafka import AIOKafkaConsumer
@@ -10,7 +9,7 @@ from aiokafka.errors import ConsumerStoppedError
 from aiokafka.structs import TopicPartition
 
 from pipeline.config.schema import BrokerSettings
-from pipeline.service.cancellation import is_ordered
+from pipeline.service.cancellation import stop_client
 from pipeline.service.kafka_settings import connection_arguments
 from pipeline.service.standby import FollowedRecords
 
@@ -68,13 +67,7 @@ class TopicTail:
                 yield {tp.partition: FollowedRecords(found.get(tp, ()), await consumer.position(tp)) for tp in self._partitions}
         finally:
             self._consumer = None
-            # aiokafka stops a task of its own by cancelling and awaiting it; one that has not begun yet would pass the cancellation on.
-            await asyncio.sleep(0)
-            try:
-                await consumer.stop()
-            except asyncio.CancelledError as cancellation:
-                if is_ordered(cancellation):
-                    raise
+            await stop_client(consumer)
 
     async def find_end(self, partition: int) -> int:
         """The offset after the last record of a partition.

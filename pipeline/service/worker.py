@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
@@ -29,18 +28,18 @@ from pipeline.service.app import WorkerApp, build_app
 from pipeline.service.assignment import Assignment
 from pipeline.service.checkpoint_copy import CheckpointCopy, build_copy_clients
 from pipeline.service.checkpoint_reads import CheckpointReads, encode_group
-from pipeline.service.checkpoint_store import CheckpointFinder, CheckpointStore, CheckpointTopic, is_whole
+from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic, is_whole
 from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.crosscheck_flow import CrosscheckFlow
 from pipeline.service.crosscheck_gauges import show_crosscheck
 from pipeline.service.durable_lane import DurableLane
 from pipeline.service.flow import Flow
 from pipeline.service.incident_flow import IncidentFlow
-from pipeline.service.kafka_settings import connection_arguments
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Publisher
 from pipeline.service.source_flow import SourceFlow
 from pipeline.service.standby import StandbyReads
+from pipeline.service.topic_check import check_topics
 from pipeline.service.topic_tail import TopicTail
 from pipeline.service.warmup import warm_up
 from pipeline.service.web import WebServer
@@ -241,7 +240,8 @@ class Worker:
         deadline_secs = time.monotonic() + _CONNECT_SECS
         while True:
             try:
-                await self._check_topics()
+                found = await check_topics(self._config)
+                self._checkpoints = self._open_checkpoints(found[self._config.outputs.checkpoints.name])
                 await self._publisher.start()
                 return
             except KafkaError as error:
@@ -254,39 +254,14 @@ class Worker:
                     ) from error
             await asyncio.sleep(0.5)
 
-    async def _check_topics(self) -> None:
-        config, outputs = self._config, self._config.outputs
-        written = [getattr(outputs, key).name for key in type(outputs).model_fields]
-        wanted = [topic.name for topic in config.topics] + written
-        admin = AIOKafkaAdminClient(**connection_arguments(config.broker), client_id="streamwarden-worker")
-        try:
-            await admin.start()
-            found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics(wanted)}
-        finally:
-            await admin.close()
-        missing = sorted(name for name in wanted if not found.get(name))
-        if missing:
-            raise BrokerError(
-                f"{config.broker.bootstrap}: topic {', '.join(missing)} not there; create the topics with `streamwarden topics apply`",
-                code="TOPIC_MISSING",
-            )
-        name, n_partitions = outputs.checkpoints.name, found[outputs.checkpoints.name]
-        read_in_full = CheckpointReads(self._read_checkpoints)
-        reads: CheckpointFinder = read_in_full
+    def _open_checkpoints(self, n_partitions: int) -> CheckpointTopic:
+        config, name = self._config, self._config.outputs.checkpoints.name
+        reads = CheckpointReads(self._read_checkpoints)
         if config.worker.standby:
             tail = TopicTail(config.broker, name, n_partitions)
             group = encode_group(config.worker.group)
-            reads = self._standby = StandbyReads(
-                read_in_full, tail.follow, tail.find_end, n_partitions, group, is_whole, self._telemetry
-            )
-        self._checkpoints = CheckpointTopic(name, n_partitions, self._state_publisher.publish, reads)
-        for one, other in ((outputs.incidents, outputs.checked), (outputs.verdicts, outputs.anomalies)):
-            if found[one.name] != found[other.name]:
-                raise BrokerError(
-                    f"{one.name} has {found[one.name]} partitions, {other.name} has {found[other.name]}; expected the same number; "
-                    "make them equal (`streamwarden topics diff`)",
-                    code="TOPIC_PARTITIONS",
-                )
+            self._standby = StandbyReads(reads, tail.follow, tail.find_end, n_partitions, group, is_whole, self._telemetry)
+        return CheckpointTopic(name, n_partitions, self._state_publisher.publish, self._standby or reads)
 
     async def _read_checkpoints(self, partition: int) -> AsyncIterator[Sequence[ConsumerRecord]]:
         async with PartitionReader(self._config.broker) as reader:

@@ -19,8 +19,9 @@ from pipeline.demo.probe import parse_metrics
 from tests.integration.made_metrics import make_metrics
 from tests.integration.running_worker import RunningWorker, wait_until
 from tests.integration.slow_broker import set_quota
+from tests.integration.small_disk import mounted
 from tests.integration.test_audit import audit
-from tests.integration.test_restart import alert_ids, assert_nothing_lost
+from tests.integration.test_restart import assert_all_arrives, assert_nothing_lost
 from tests.integration.topic_set import Row, TopicSet
 
 pytestmark = pytest.mark.integration
@@ -29,13 +30,8 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own for the broker."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=300m", "none", str(folder)]
-    if subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
-        pytest.skip("needs leave to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "300m") as folder:
+        yield folder
 
 
 def fill(path: Path) -> None:
@@ -86,11 +82,7 @@ def test_the_brokers_disk_is_full(
     node.start()
     node.wait_until_open()
     set_quota(kafka.bootstrap, None)
-    wait_until(lambda: worker.state().n_records == len(rows) and worker.state().lag_records == 0, 120)
-    assert_nothing_lost(topics, source)
-    wait_until(lambda: worker.metric("stage_lag_records") == 0, 60)
-    alerts = topics.output("alerts")
-    assert len({(record.header("ce_id"), record.value) for record in alerts}) == len(alert_ids(topics)) > 0
+    assert_all_arrives(topics, worker, source, len(rows))
     assert worker.stop() == 0
     code, found = audit(config_path)
     assert code == 0, [one["problems"] for one in found]

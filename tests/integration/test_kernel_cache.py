@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pipeline.service.warmup import warm_up
 from tests.integration.expected import expected_anomalies
 from tests.integration.made_metrics import make_metrics
 from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.small_disk import mounted
 from tests.integration.topic_set import TopicSet
 
 pytestmark = pytest.mark.integration
@@ -73,13 +73,8 @@ def test_a_damaged_kernel_on_a_full_disk(topics: TopicSet, start_worker: Callabl
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system that has room for a few kernels."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(folder)]
-    if subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
-        pytest.skip("needs leave to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "small", "300k") as folder:
+        yield folder
 
 
 @pytest.mark.soak

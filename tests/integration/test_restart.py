@@ -37,6 +37,15 @@ def assert_nothing_lost(topics: TopicSet, *sources: str) -> None:
     assert published == expected
 
 
+def assert_all_arrives(topics: TopicSet, worker: RunningWorker, source: str, n_records: int) -> None:
+    """What was held up comes through: everything is read, nothing is lost, no alert event is told in two ways."""
+    wait_until(lambda: worker.state().n_records == n_records and worker.state().lag_records == 0, 120)
+    assert_nothing_lost(topics, source)
+    wait_until(lambda: worker.metric("stage_lag_records") == 0, 60)
+    alerts = topics.output("alerts")
+    assert len({(record.header("ce_id"), record.value) for record in alerts}) == len(alert_ids(topics)) > 0
+
+
 def alert_ids(topics: TopicSet) -> Counter[bytes]:
     return Counter(record.header("ce_id") for record in topics.output("alerts"))
 
