@@ -91,7 +91,7 @@ def test_followed_is_as_good_as_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.service.standby._RETRY_SECS", 0.0)
     n_used = 0.0
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200, deadline=None, derandomize=True)
     @given(st.lists(step, min_size=5, max_size=40))
     def run_case(todo: list[tuple[int, str, dict[str, bytes], bool]]) -> None:
         nonlocal n_used
@@ -99,7 +99,7 @@ def test_followed_is_as_good_as_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
     run_case()
     # Otherwise nothing was tried.
-    assert n_used > 20
+    assert n_used > 100
 
 
 async def run_steps(todo: list[tuple[int, str, dict[str, bytes], bool]]) -> float:
