@@ -6,7 +6,7 @@ What cannot be read with certainty is left to the ordinary reader: `Fetched.stop
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -62,6 +62,8 @@ class Stop(StrEnum):
 
     END = "end"
     """Every whole batch was read."""
+    ENOUGH = "enough"
+    """There are as many records as were wanted; the rest can be read by another call."""
     OTHER_FORMAT = "other_format"
     """A batch of message format 0 or 1, or of one yet to come."""
     CRC = "crc"
@@ -82,8 +84,8 @@ class Fetched(NamedTuple):
     stop : Stop
         `Stop.END` when there is nothing left to read.
     n_bytes : int
-        Bytes of whole batches that were read.  What follows is the batch of the stop, or a tail that the broker cut off; 0 after
-        `Stop.END` means that not even one batch was whole.
+        Where the last whole batch that was read ends.  What follows is the batch of the stop, or a tail that the broker cut off; 0
+        after `Stop.END` means that not even one batch was whole.
     aborting : frozenset of int
         Producers in whose aborted transactions reading ended.
     aborted : list of AbortedTransaction
@@ -105,10 +107,16 @@ def read_fetched(
     fetch_offset: int = 0,
     aborted: Sequence[AbortedTransaction] | None = None,
     is_crc_checked: bool = True,
+    start: int = 0,
+    aborting: Set[int] = frozenset(),
+    max_records: int | None = None,
 ) -> Fetched:
     """Read the record batches of one partition as a broker sent them.
 
     Control batches are dropped.  Offsets below `fetch_offset` are dropped: a broker sends the whole batch that holds it.
+
+    A large fetch is best read in parts, each call going on where the one before ended: what is decompressed is then still in the
+    processor's cache when it is used, and its memory is used again for the next part.
 
     Parameters
     ----------
@@ -122,6 +130,12 @@ def read_fetched(
         Transactions to skip, as listed in the response to a read_committed fetch; None = read_uncommitted.
     is_crc_checked : bool
         Whether CRC-32C of each batch is compared.
+    start : int
+        Where in `data` reading begins: the end of a batch, `Fetched.n_bytes` of the call before.
+    aborting : set of int
+        `Fetched.aborting` of the call before.
+    max_records : int, optional
+        Reading ends before the batch that would bring more records than this, but not before the first.
 
     Examples
     --------
@@ -129,9 +143,13 @@ def read_fetched(
     7
     """
     raw = np.frombuffer(data, np.uint8)
-    headers = np.zeros((count_batches(raw), N_FIELDS), dtype=np.int64)
-    read_headers(raw, headers)
+    headers = np.zeros((count_batches(raw, start), N_FIELDS), dtype=np.int64)
+    read_headers(raw, start, headers)
     stop, n_good = _find_first_odd(headers)
+    if max_records is not None:
+        n_enough = _count_enough(headers[:n_good, N_RECORDS], max_records)
+        if n_enough < n_good:
+            stop, n_good = Stop.ENOUGH, n_enough
     if is_crc_checked:
         view = memoryview(data)
         spans = zip(*(headers[:n_good, field].tolist() for field in (START, END, CRC)), strict=True)
@@ -139,7 +157,7 @@ def read_fetched(
             if crc32c.crc32c(view[start + ATTRIBUTES_AT : end]) != crc:
                 stop, n_good = Stop.CRC, i
                 break
-    wanted, aborting, not_reached = _choose(data, headers[:n_good], aborted)
+    wanted, still_aborting, not_reached = _choose(data, headers[:n_good], aborted, aborting)
     buffer, body_start, body_end, n_unpacked = _unpack(data, wanted)
     if n_unpacked < len(wanted):
         stop = Stop.COMPRESSION
@@ -158,7 +176,7 @@ def read_fetched(
         n_good = int(np.flatnonzero(headers[:, START] == wanted[n_walked, START])[0])
     good = headers[:n_good]
     if stop is not Stop.END:
-        _, aborting, not_reached = _choose(data, good, aborted)
+        _, still_aborting, not_reached = _choose(data, good, aborted, aborting)
     next_offset = max(int(progress[1]), int((good[:, BASE_OFFSET] + good[:, LAST_DELTA]).max(initial=-1)) + 1)
     columns = columns[:, :n_rows]
     n_headers = columns[N_HEADERS]
@@ -175,7 +193,7 @@ def read_fetched(
         next_offset=next_offset,
         headers=FetchedHeaders(buffer, columns[HEADERS_START], n_headers) if n_headers.any() else {},
     )
-    return Fetched(batch, stop, int(good[-1, END]) if n_good else 0, aborting, not_reached)
+    return Fetched(batch, stop, int(good[-1, END]) if n_good else start, still_aborting, not_reached)
 
 
 def _find_first_odd(headers: _IntColumn) -> tuple[Stop, int]:
@@ -190,15 +208,21 @@ def _find_first_odd(headers: _IntColumn) -> tuple[Stop, int]:
     return (Stop.DAMAGED if headers[first, MAGIC] in (-1, 2) else Stop.OTHER_FORMAT), first
 
 
+def _count_enough(n_records: _IntColumn, max_records: int) -> int:
+    """How many batches from the front on hold no more than `max_records`; one at least."""
+    n_sofar = np.cumsum(np.clip(n_records, 0, max_records + 1))
+    return max(int(np.searchsorted(n_sofar, max_records, side="right")), 1)
+
+
 def _choose(
-    data: bytes, headers: _IntColumn, aborted: Sequence[AbortedTransaction] | None
+    data: bytes, headers: _IntColumn, aborted: Sequence[AbortedTransaction] | None, since_before: Set[int]
 ) -> tuple[_IntColumn, frozenset[int], list[AbortedTransaction]]:
     """The batches that hold records for the reader: no control batches, none of an aborted transaction; and as in `Fetched`."""
     is_control = (headers[:, ATTRIBUTES] & _CONTROL) != 0
-    if not aborted:
+    if not aborted and not since_before:
         return (headers[~is_control] if is_control.any() else headers), frozenset(), []
-    waiting = sorted(aborted, key=lambda one: one[1], reverse=True)
-    aborting: set[int] = set()
+    waiting = sorted(aborted or (), key=lambda one: one[1], reverse=True)
+    aborting = set(since_before)
     chosen: list[int] = []
     for i, (start, end, attributes, base_offset, producer_id) in enumerate(
         headers[:, [START, END, ATTRIBUTES, BASE_OFFSET, PRODUCER]].tolist()

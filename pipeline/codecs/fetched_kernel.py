@@ -47,15 +47,17 @@ def sign_32(number: int) -> int:
 
 
 @kernel_bare
-def count_batches(data: StateArray) -> int:
-    """Whole batches at the front of `data`, of any message format; a length that cannot be ends the count after its batch.
+def count_batches(data: StateArray, start: int) -> int:
+    """Whole batches from `start` on, of any message format; a length that cannot be ends the count after its batch.
 
     Parameters
     ----------
     data : (N,) uint8
+    start : int
+        Where the first one begins, at most N.
     """
     n = data.size
-    at = 0
+    at = start
     n_batches = 0
     while n - at > MAGIC_AT:
         length = sign_32(read_be(data, at + 8, 4))
@@ -69,17 +71,19 @@ def count_batches(data: StateArray) -> int:
 
 
 @kernel_bare
-def read_headers(data: StateArray, headers: StateArray) -> None:
+def read_headers(data: StateArray, start: int, headers: StateArray) -> None:
     """Headers of the batches counted by `count_batches`.
 
     Parameters
     ----------
     data : (N,) uint8
+    start : int
+        Where the first one begins.
     headers : (B, 11) int64, written
         One row a batch.  Of one that is no format 2 or too short to be one, only START, END and MAGIC are set; MAGIC is -1
         when the length is damaged.
     """
-    at = 0
+    at = start
     for i in range(headers.shape[0]):
         row: Any = headers[i]
         length = sign_32(read_be(data, at + 8, 4))

@@ -1,9 +1,9 @@
 """The fast lane's only hold on aiokafka: the bytes of a fetch are kept, and read by kernels instead of record by record.
 
 aiokafka's fetcher wraps what it fetched of a partition in a `MemoryRecords`, from which a `PartitionRecords` makes records one by
-one, lazily.  `keep_fetched_bytes` lets it use a `MemoryRecords` that remembers its bytes; `FastReader.take` reads them all at once and
-moves the position on.  Whatever it does not read (`pipeline.codecs.fetched.Stop`) is left to aiokafka's own records, which begin
-behind what was taken.
+one, lazily.  `keep_fetched_bytes` lets it use a `MemoryRecords` that remembers its bytes; `FastReader.take` reads as many record
+batches of them at once as are wanted, and moves the position on.  Whatever it cannot read (`pipeline.codecs.fetched.Stop`) is left to
+aiokafka's own records, which begin behind what was taken.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class KeptRecords(MemoryRecords):  # type: ignore[misc]
     ----------
     data : bytes
         As fetched.
+    n_read : int
+        Bytes of `data`, from its front, that were read.
     batch : RecordBatch or None
         What was read of it and not taken yet.
     stop : Stop
@@ -55,6 +57,7 @@ class KeptRecords(MemoryRecords):  # type: ignore[misc]
     def __init__(self, data: bytes, batch: RecordBatch | None = None, stop: Stop = Stop.END) -> None:
         super().__init__(data)
         self.data = data
+        self.n_read = 0
         self.batch = batch
         self.stop = stop
         self.is_left = False
@@ -117,41 +120,56 @@ class FastReader:
         if not isinstance(kept, KeptRecords) or kept.is_left:
             return self._take_ordinarily(result, max_records, position)
         before = position()
-        if kept.batch is None:
-            kept = self._read(records, kept)
+        while True:
+            if kept.batch is None:
+                kept = self._read(records, kept, max_records)
+            batch, is_rest_left = self._take_read(result, kept, max_records)
+            if len(batch) or batch.next_offset != before:
+                return batch
+            if is_rest_left:
+                return self._take_ordinarily(result, max_records, position)
+            if not result.has_more():
+                return None
+
+    def _take_read(self, result: Any, kept: KeptRecords, max_records: int) -> tuple[RecordBatch, bool]:
+        """What was read, or the first `max_records` of it, and whether what follows is for the ordinary reader."""
+        records = result._partition_records
         whole = cast(RecordBatch, kept.batch)
         batch = whole if len(whole) <= max_records else whole.between(0, max_records)
         records.next_fetch_offset = batch.next_offset
         result._update_position()
-        if batch is not whole:
-            kept.batch = whole.from_row(max_records)
-            return batch
-        kept.batch = None
-        if kept.stop is Stop.END:
+        kept.batch = None if batch is whole else whole.from_row(max_records)
+        if kept.batch is None and kept.stop is Stop.END:
             result._partition_records = None
-        else:
+        elif kept.batch is None and kept.stop is not Stop.ENOUGH:
             kept.is_left = True
             self._on_fallback(whole.topic, whole.partition, kept.stop)
-            if not len(batch) and batch.next_offset == before:
-                return self._take_ordinarily(result, max_records, position)
-        return batch if len(batch) or batch.next_offset != before else None
+        return batch, kept.is_left
 
-    def _read(self, records: Any, kept: KeptRecords) -> KeptRecords:
+    def _read(self, records: Any, kept: KeptRecords, max_records: int) -> KeptRecords:
         tp = records._tp
+        is_committed = records._isolation_level == _READ_COMMITTED
         fetched = read_fetched(
             tp.topic,
             tp.partition,
             kept.data,
             fetch_offset=records.next_fetch_offset,
-            aborted=records._aborted_transactions if records._isolation_level == _READ_COMMITTED else None,
+            aborted=records._aborted_transactions if is_committed else None,
             is_crc_checked=records._check_crcs,
+            start=kept.n_read,
+            aborting=records._aborted_producers,
+            max_records=max_records,
         )
         if fetched.stop is Stop.END:
-            kept.batch = fetched.batch
+            kept.batch, kept.stop = fetched.batch, fetched.stop
+            return kept
+        records._aborted_producers = set(fetched.aborting)
+        if is_committed:
+            records._aborted_transactions = fetched.aborted
+        if fetched.stop is Stop.ENOUGH:
+            kept.batch, kept.stop, kept.n_read = fetched.batch, fetched.stop, fetched.n_bytes
             return kept
         # aiokafka's records have not been begun: they are those of the rest, in the state in which reading ended.
         rest = KeptRecords(kept.data[fetched.n_bytes :], fetched.batch, fetched.stop)
         records._records = rest
-        records._aborted_producers = set(fetched.aborting)
-        records._aborted_transactions = fetched.aborted
         return rest
