@@ -34,6 +34,7 @@ from pipeline.service.crosscheck_flow import CrosscheckFlow
 from pipeline.service.crosscheck_gauges import show_crosscheck
 from pipeline.service.durable_lane import DurableLane
 from pipeline.service.flow import Flow
+from pipeline.service.heap import keep_heap
 from pipeline.service.incident_flow import IncidentFlow
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Publisher
@@ -137,6 +138,7 @@ class Worker:
         for kind, n in cache_faults.n_by_kind.items():
             self._telemetry.metrics.follow("kernel_cache_faults_total", n, "kernels", kind=kind)
         self._is_warm = True
+        keep_heap()
         self._publisher = Publisher(self._config.broker, self._telemetry)
         # Blocks of state are packed already.
         self._state_publisher = Publisher(self._config.broker, self._telemetry, compression=None)
