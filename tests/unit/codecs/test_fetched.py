@@ -287,9 +287,7 @@ def test_parts_of_a_fetch_come_to_what_it_comes_to_at_once(
 
 def test_a_part_ends_before_the_batch_that_would_bring_too_much() -> None:
     sizes = [3, 3, 9, 1]
-    data = b"".join(
-        pack_batch([Row(20 * i + k, 0, None, b"v") for k in range(n)], compression=LZ4) for i, n in enumerate(sizes)
-    )
+    data = b"".join(pack_batch([Row(20 * i + k, 0, None, b"v") for k in range(n)], compression=LZ4) for i, n in enumerate(sizes))
     found = []
     start = 0
     while True:
