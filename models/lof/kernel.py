@@ -16,11 +16,14 @@ from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
 from models.jit import kernel, kernel_bare
 from models.lof.line_kernel import TIED, compute_line_factor
+from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 NEVER, LEAST = -math.inf, 1e-300
 MORE = 1.0000001
 """A little more than a square: roots of what lies beyond are greater for certain, whatever the order of summation."""
+AHEAD = 4
+"""Samples whose series' rows are fetched before their turn."""
 STALE = 1.1
 """A neighbourhood that has changed is looked for within this share of its old reach first."""
 
@@ -348,6 +351,34 @@ def compute_factor(ring: Ring, scratch: Scratch, x: FloatColumn, k: int) -> floa
 
 
 @kernel_bare
+def put_in_order(window: FloatColumn, order: StateArray, slot: int, n: int, head: int, x: float, place: int) -> None:
+    """Give the point at `head` of the ring, which is to be `x`, its place in the order of the window, before the window is changed.
+
+    Parameters
+    ----------
+    n : int
+        Points held; when the ring is full the one at `head` goes.
+    place : int
+        Points below `x`.
+    """
+    # Equal values stand by age, and the newest of all comes: it is the last of its run.
+    at = place
+    if at < n and window[slot, 0, order[slot, at]] == x:
+        at = find_key(window, order, slot, n, x, True)
+    gone = n
+    if n == window.shape[2]:
+        # The oldest of all goes: it is the first of its run.
+        gone = find_key(window, order, slot, n, window[slot, 0, head], False)
+    if at > gone:
+        at -= 1
+    for i in range(gone, at):
+        order[slot, i] = order[slot, i + 1]
+    for i in range(gone, at, -1):
+        order[slot, i] = order[slot, i - 1]
+    order[slot, at] = head
+
+
+@kernel_bare
 def learn_vector(
     rows: StateArray,
     window: FloatColumn,
@@ -355,37 +386,35 @@ def learn_vector(
     reaches: FloatColumn,
     slot: int,
     x: FloatColumn,
+    place: int,
     gone: FloatColumn,
     squares: FloatColumn,
 ) -> None:
-    """Put `x` (as `clean` writes it) in the place of the oldest sample and into the order of the window; `gone`, `squares`: room."""
+    """Put `x` (as `clean` writes it) in the place of the oldest sample and into the order of the window.
+
+    Parameters
+    ----------
+    place : int
+        Points below `x`, where the window is kept in order.
+    gone, squares
+        Room.
+    """
     size = window.shape[2]
-    place = rows[slot]["head"]
+    head = rows[slot]["head"]
     n = rows[slot]["n"]
-    is_line = order.shape[1] > 0
-    if n == size:
-        n -= 1
-        if is_line:
-            # Equal values stand by age, and the oldest of all goes: it is the first of its run.
-            at = find_key(window, order, slot, size, window[slot, 0, place], False)
-            for i in range(at, n):
-                order[slot, i] = order[slot, i + 1]
+    if order.shape[1]:
+        put_in_order(window, order, slot, n, head, x[0], place)
     if reaches.shape[1]:
         for column in range(x.size):
-            gone[column] = window[slot, column, place]
-        if rows[slot]["n"] == size:
+            gone[column] = window[slot, column, head]
+        if n == size:
             forget_reaches(reaches, window, slot, size, gone, squares)
-        forget_reaches(reaches, window, slot, rows[slot]["n"], x, squares)
-        reaches[slot, place] = NEVER
+        forget_reaches(reaches, window, slot, n, x, squares)
+        reaches[slot, head] = NEVER
     for column in range(x.size):
-        window[slot, column, place] = x[column]
-    if is_line:
-        at = find_key(window, order, slot, n, x[0], True)
-        for i in range(n, at, -1):
-            order[slot, i] = order[slot, i - 1]
-        order[slot, at] = place
-    rows[slot]["head"] = 0 if place + 1 == size else place + 1
-    rows[slot]["n"] = n + 1
+        window[slot, column, head] = x[column]
+    rows[slot]["head"] = 0 if head + 1 == size else head + 1
+    rows[slot]["n"] = min(n + 1, size)
 
 
 @kernel
@@ -426,14 +455,16 @@ def score_learn_many(
     is_open = gate[0] == OPEN
     for i in range(slots.size):
         slot = slots[i]
+        if i + AHEAD < slots.size:
+            prefetch(rows, (slots[i + AHEAD],))
         n_present = clean(X, i, x)
         n = rows[slot]["n"]
         ready[i] = n_present > 0 and n >= max(grace_period, 2)
         found = 0.0
+        place = find_key(window, order, slot, n, x[0], False) if is_line else 0
         if is_scoring and ready[i]:
             found = TIED
             if is_line and n > k + 1:
-                place = find_key(window, order, slot, n, x[0], False)
                 found = compute_line_factor(
                     window,
                     order,
@@ -448,12 +479,13 @@ def score_learn_many(
                     scratch.line_distance,
                     scratch.other_near,
                     scratch.other_distance,
+                    slots[i + 1] if i + 1 < slots.size else slot,
                 )
             if found == TIED:
                 found = compute_factor(Ring(window, order, reaches, slot, n, rows[slot]["head"]), scratch, x, k)
         scores[i] = found
         if is_learning and n_present > 0 and (is_open or admits(gate, gate_rows, slot, found)):
-            learn_vector(rows, window, order, reaches, slot, x, gone, scratch.squares)
+            learn_vector(rows, window, order, reaches, slot, x, place, gone, scratch.squares)
 
 
 def make_scratch(n_features: int, size: int, k: int) -> Scratch:

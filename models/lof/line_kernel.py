@@ -16,10 +16,13 @@ import math
 
 from models.base import FloatColumn, IntColumn
 from models.jit import kernel_bare
+from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 LEAST_GAP, GREATEST_GAP = 1e-150, 1e150
 """Between these the root of a gap's square, which is what is compared elsewhere, is the gap."""
+LINE = 8
+"""Floats in a cache line."""
 TIED = -1.0
 """Factor that stands for: two values or two distances are equal, search."""
 
@@ -81,6 +84,16 @@ def compute_density(distance: FloatColumn, near: IntColumn, first: int, last: in
 
 
 @kernel_bare
+def fetch_share(window: FloatColumn, order: StateArray, slot: int, share: int, n_shares: int) -> None:
+    """Ask for one of `n_shares` parts of the window of `slot` and its order."""
+    size = window.shape[2]
+    for line in range(share * size // (LINE * n_shares), (share + 1) * size // (LINE * n_shares)):
+        prefetch(window, (slot, 0, line * LINE))
+        if line % 2 == 0:
+            prefetch(order, (slot, line * LINE))
+
+
+@kernel_bare
 def compute_line_factor(
     window: FloatColumn,
     order: StateArray,
@@ -95,8 +108,9 @@ def compute_line_factor(
     distance: FloatColumn,
     other_near: IntColumn,
     other_distance: FloatColumn,
+    next_slot: int,
 ) -> float:
-    """Local outlier factor of `x`; `TIED` when the searches must be made.
+    """Local outlier factor of `x`; `TIED` when the searches must be made.  The window of `next_slot` is fetched meanwhile.
 
     Parameters
     ----------
@@ -131,6 +145,8 @@ def compute_line_factor(
     own = compute_density(distance, near, start, stop, reaches)
     total = 0.0
     for j in range(start, stop):
+        if next_slot != slot:
+            fetch_share(window, order, next_slot, j - start, stop - start)
         i = near[j]
         if not list_nearest(block, size, i - 1, i + 1, block[i], k, other_near, other_distance):
             return TIED
