@@ -8,7 +8,7 @@ Breunig, M. M. et al. (2000). LOF: identifying density-based local outliers. SIG
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from models.lof.line_kernel import TIED, compute_line_factor
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
+ONE = np.uint64(1)
 NEVER, LEAST = -math.inf, 1e-300
 MORE = 1.0000001
 """A little more than a square: roots of what lies beyond are greater for certain, whatever the order of summation."""
@@ -66,9 +67,9 @@ class Scratch(NamedTuple):
         Order of summation, squared distances, and age ranks of the points found.
     places : (W + 1,)
         Points within a guess.
-    block, block_reaches : (6 k + 8,)
+    block, block_reaches : (8 k + 10,)
         Of `models.lof.line_kernel`, as are those that follow.
-    line_near, line_distance, other_near, other_distance : (k + 1,)
+    line_near, line_distance : (k + 1,)
     """
 
     known: IntColumn
@@ -80,10 +81,8 @@ class Scratch(NamedTuple):
     places: IntColumn
     block: FloatColumn
     block_reaches: FloatColumn
-    line_near: IntColumn
+    line_near: StateArray
     line_distance: FloatColumn
-    other_near: IntColumn
-    other_distance: FloatColumn
 
 
 @kernel_bare
@@ -371,10 +370,13 @@ def put_in_order(window: FloatColumn, order: StateArray, slot: int, n: int, head
         gone = find_key(window, order, slot, n, window[slot, 0, head], False)
     if at > gone:
         at -= 1
-    for i in range(gone, at):
-        order[slot, i] = order[slot, i + 1]
-    for i in range(gone, at, -1):
-        order[slot, i] = order[slot, i - 1]
+    # Unsigned indices need no test for counting from the end, without which several are moved at a time.
+    start: Any = np.uint64(gone)
+    end: Any = np.uint64(at)
+    for i in range(start, end):
+        order[slot, i] = order[slot, i + ONE]
+    for i in range(start - end if end < start else start - start):
+        order[slot, start - i] = order[slot, start - i - ONE]
     order[slot, at] = head
 
 
@@ -477,8 +479,6 @@ def score_learn_many(
                     scratch.block_reaches,
                     scratch.line_near,
                     scratch.line_distance,
-                    scratch.other_near,
-                    scratch.other_distance,
                     slots[i + 1] if i + 1 < slots.size else slot,
                 )
             if found == TIED:
@@ -504,10 +504,8 @@ def make_scratch(n_features: int, size: int, k: int) -> Scratch:
         squares=np.empty(size),
         ages=np.empty(k + 1, dtype=np.int64),
         places=np.empty(size + 1, dtype=np.int64),
-        block=np.empty(6 * k + 8),
-        block_reaches=np.empty(6 * k + 8),
-        line_near=np.empty(k + 1, dtype=np.int64),
+        block=np.empty(8 * k + 10),
+        block_reaches=np.empty(8 * k + 10),
+        line_near=np.empty(k + 1, dtype=np.uint64),
         line_distance=np.empty(k + 1),
-        other_near=np.empty(k + 1, dtype=np.int64),
-        other_distance=np.empty(k + 1),
     )

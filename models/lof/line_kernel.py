@@ -13,12 +13,16 @@ Breunig, M. M. et al. (2000). LOF: identifying density-based local outliers. SIG
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from models.base import FloatColumn, IntColumn
+import numpy as np
+
+from models.base import FloatColumn
 from models.jit import kernel_bare
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
+ONE = np.uint64(1)
 LEAST_GAP, GREATEST_GAP = 1e-150, 1e150
 """Between these the root of a gap's square, which is what is compared elsewhere, is the gap."""
 LINE = 8
@@ -28,59 +32,86 @@ TIED = -1.0
 
 
 @kernel_bare
-def copy_block(window: FloatColumn, order: StateArray, slot: int, first: int, last: int, x: float, block: FloatColumn) -> int:
-    """Copy the values at ``first .. last-1`` of the order into `block`; return how many are below `x`, -1 when two are equal."""
-    n_below = 0
-    is_tied = False
-    for j in range(first, last):
-        block[j - first] = window[slot, 0, order[slot, j]]
-    for j in range(last - first):
-        n_below += block[j] < x
-    for j in range(1, last - first):
-        is_tied |= not block[j] - block[j - 1] > LEAST_GAP
-    is_tied |= not block[last - first - 1] - block[0] < GREATEST_GAP
-    return -1 if is_tied else n_below
+def copy_block(
+    window: FloatColumn, order: StateArray, slot: int, first: int, last: int, x: float, k: int, block: FloatColumn
+) -> int:
+    """Copy the values at ``first .. last-1`` of the order into `block`, behind k + 1 entries below all values and before as many above.
+
+    Returns how many are below `x`, -1 when two are equal.
+    """
+    size: Any = np.uint64(last - first)
+    pad: Any = np.uint64(k) + ONE
+    start: Any = np.uint64(first)
+    for j in range(pad):
+        block[j] = -math.inf
+        block[pad + size + j] = math.inf
+    for j in range(size):
+        block[pad + j] = window[slot, 0, np.uint64(order[slot, start + j])]
+    n_below: Any = 0
+    n_tied: Any = 0
+    for j in range(pad, pad + size):
+        n_below += np.int64(block[j] < x)
+    for j in range(pad + ONE, pad + size):
+        n_tied += np.int64(not block[j] - block[j - ONE] > LEAST_GAP)
+    if not block[pad + size - ONE] - block[pad] < GREATEST_GAP:
+        n_tied += 1
+    return -1 if n_tied > 0 else n_below
 
 
 @kernel_bare
-def find_reach(block: FloatColumn, n: int, k: int, i: int) -> float:
-    """Distance from point `i` to its `k`-th neighbour: of the runs of k + 1 points around it, the one that ends nearest."""
-    x = block[i]
-    reach = math.inf
-    for start in range(max(i - k, 0), min(i, n - 1 - k) + 1):
-        reach = min(reach, max(x - block[start], block[start + k] - x))
-    return reach
+def fill_reaches(block: FloatColumn, first: Any, last: Any, k: Any, reaches: FloatColumn) -> None:
+    """Write the distance from each of the points ``first .. last-1`` to its `k`-th neighbour.
+
+    Of the runs of k + 1 points around a point it is the one that ends nearest; four or eight points are tried at a time.
+    """
+    for i in range(first, last):
+        reaches[i] = math.inf
+    for step in range(k + ONE):
+        for i in range(first, last):
+            below = block[i] - block[i - k + step]
+            above = block[i + step] - block[i]
+            reach = below if below > above else above
+            reaches[i] = reach if reach < reaches[i] else reaches[i]
 
 
 @kernel_bare
-def list_nearest(
-    block: FloatColumn, n: int, left: int, right: int, x: float, k: int, near: IntColumn, distance: FloatColumn
-) -> bool:
+def list_nearest(block: FloatColumn, left: Any, right: Any, x: float, k: int, near: StateArray, distance: FloatColumn) -> bool:
     """Write the `k` points nearest to `x`, from `left` downwards and `right` upwards, nearest first; False = two are as near."""
+    n_tied = 0
+    # Without branches, half of which would be guessed wrong.
     for j in range(k):
-        below = x - block[left] if left >= 0 else math.inf
-        above = block[right] - x if right < n else math.inf
-        if below == above:
-            return False
-        if below < above:
-            near[j] = left
-            distance[j] = below
-            left -= 1
-        else:
-            near[j] = right
-            distance[j] = above
-            right += 1
+        below = x - block[left]
+        above = block[right] - x
+        goes_left = below < above
+        n_tied += below == above
+        near[j] = left if goes_left else right
+        distance[j] = below if goes_left else above
+        left -= np.uint64(goes_left)
+        right += np.uint64(not goes_left)
     # The point after the last must not be as near as the last: then the older of the two would have been it.
-    return not ((left >= 0 and x - block[left] == distance[k - 1]) or (right < n and block[right] - x == distance[k - 1]))
+    return n_tied == 0 and x - block[left] != distance[k - 1] and block[right] - x != distance[k - 1]
 
 
 @kernel_bare
-def compute_density(distance: FloatColumn, near: IntColumn, first: int, last: int, reaches: FloatColumn) -> float:
-    """Local reachability density over the entries ``first .. last-1`` of the lists."""
+def sum_distances(block: FloatColumn, i: Any, k: int, reaches: FloatColumn) -> float:
+    """Sum of the reachability distances from the point `i` to its `k` neighbours, nearest first; `TIED` when two are as near."""
+    x = block[i]
+    left: Any = i - ONE
+    right: Any = i + ONE
     total = 0.0
-    for j in range(first, last):
-        total += max(distance[j], reaches[near[j]])
-    return 1.0 / (total / (last - first) + 1e-10)
+    last = 0.0
+    n_tied = 0
+    for _ in range(k):
+        below = x - block[left]
+        above = block[right] - x
+        goes_left = below < above
+        n_tied += below == above
+        last = below if goes_left else above
+        reach = reaches[left if goes_left else right]
+        total += last if last > reach else reach
+        left -= np.uint64(goes_left)
+        right += np.uint64(not goes_left)
+    return TIED if n_tied > 0 or x - block[left] == last or block[right] - x == last else total
 
 
 @kernel_bare
@@ -104,10 +135,8 @@ def compute_line_factor(
     k: int,
     block: FloatColumn,
     reaches: FloatColumn,
-    near: IntColumn,
+    near: StateArray,
     distance: FloatColumn,
-    other_near: IntColumn,
-    other_distance: FloatColumn,
     next_slot: int,
 ) -> float:
     """Local outlier factor of `x`; `TIED` when the searches must be made.  The window of `next_slot` is fetched meanwhile.
@@ -118,38 +147,43 @@ def compute_line_factor(
         As in `models.lof.kernel.score_learn_many`; `n` points are held, more than k + 1.
     place : int
         How many of the points held are below `x`.
-    block, reaches : (6 k + 8,), overwritten
-    near, distance, other_near, other_distance : (k + 1,), overwritten
+    block, reaches : (8 k + 10,), overwritten
+    near : (k + 1,) uint64, distance : (k + 1,), overwritten
     """
     first = max(place - 3 * k - 4, 0)
     last = min(place + 3 * k + 4, n)
-    size = last - first
-    at = copy_block(window, order, slot, first, last, x, block)
-    if at < 0:
+    n_below = copy_block(window, order, slot, first, last, x, k, block)
+    if n_below < 0:
         return TIED
-    is_met = at < size and block[at] == x
-    if not list_nearest(block, size, at - 1, at, x, k + 1, near, distance):
+    steps: Any = np.uint64(k)
+    least: Any = steps + ONE
+    end: Any = least + np.uint64(last - first)
+    at: Any = least + np.uint64(n_below)
+    is_met = block[at] == x
+    if not list_nearest(block, at - ONE, at, x, k + 1, near, distance):
         return TIED
     if not distance[1 if is_met else 0] > LEAST_GAP or not distance[k] < GREATEST_GAP:
         return TIED
     # A point that coincides with the sample stands for the sample itself.
     start = 1 if is_met else 0
     stop = k + 1 if is_met else k
-    low = size
-    high = 0
+    low: Any = end
+    high: Any = least
     for j in range(start, stop):
         low = min(low, near[j])
         high = max(high, near[j])
-    for i in range(max(low - k, 0), min(high + k + 1, size)):
-        reaches[i] = find_reach(block, size, k, i)
-    own = compute_density(distance, near, start, stop, reaches)
+    fill_reaches(block, max(low - steps, least), min(high + least, end), steps, reaches)
+    total = 0.0
+    for j in range(start, stop):
+        total += max(distance[j], reaches[near[j]])
+    own = 1.0 / (total / (stop - start) + 1e-10)
     total = 0.0
     for j in range(start, stop):
         if next_slot != slot:
             fetch_share(window, order, next_slot, j - start, stop - start)
-        i = near[j]
-        if not list_nearest(block, size, i - 1, i + 1, block[i], k, other_near, other_distance):
+        other = sum_distances(block, near[j], k, reaches)
+        if other == TIED:
             return TIED
-        total += compute_density(other_distance, other_near, 0, k, reaches)
+        total += 1.0 / (other / k + 1e-10)
     factor = total / ((stop - start) * own)
     return factor if math.isfinite(factor) else 0.0
