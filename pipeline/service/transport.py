@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
@@ -53,6 +54,11 @@ _FETCH_WAIT_MS = 250
 _REQUEST_TIMEOUT_MS = 20_000
 _METADATA_MAX_AGE_MS = 30_000
 _REFUSAL_PAUSE_SECS = 1.0
+_UNREADABLE_PAUSE_SECS = 5.0
+_UNREADABLE_CURE = (
+    "have the broker take it from another replica; if there is none, delete the records up to the next batch "
+    "(kafka-delete-records)"
+)
 _LEAVE_SECS = 2.0
 
 TakeBatch = Callable[[FetchResult, int, Callable[[], int]], RecordBatch | None]
@@ -97,14 +103,33 @@ def _position_of(state: Any) -> int:
 
 
 def take_records(result: FetchResult, max_records: int, position: Callable[[], int]) -> RecordBatch | None:
-    """The ordinary lane: aiokafka's records, to columns."""
+    """The ordinary lane: aiokafka's records, to columns.
+
+    What precedes a damaged batch is taken first; what the damage made aiokafka raise is raised when nothing precedes it.
+    """
     before = position()
-    records = result.getall(max_records)
+    source = result._partition_records
+    records: list[Any] = []
+    try:
+        # As `FetchResult.getall`, which would let go of what it had when the source raises.
+        records.extend(islice(source, max_records))
+    except Exception as error:
+        if not records:
+            raise
+        source._records_iterator = _raise_again(error)
+    result._update_position()
+    if source._records_iterator is None:
+        result._partition_records = None
     after = position()
     if not records and after == before:
         return None
     tp = result._topic_partition
     return to_columns(tp.topic, tp.partition, records, after)
+
+
+def _raise_again(error: Exception) -> Iterator[Any]:
+    raise error
+    yield
 
 
 class _PatientThread(WorkerThread):
@@ -128,6 +153,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._grants: dict[TP, int] = {}
+        self._next_offset: dict[TP, int] = {}
         self._proved_secs = 0.0
         self._take_batch: TakeBatch = take_records
         self._wake: asyncio.Event | None = None
@@ -165,7 +191,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             group_id=worker.group,
             partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
-            auto_offset_reset=worker.start_at,
+            # Where to begin is decided by the flows.  This is where reading goes on when the broker has deleted what comes next:
+            # at the next record there is, not behind all of them.
+            auto_offset_reset="earliest",
             # Batches are paced by grants, so that there is no poll whose absence would mean anything.
             max_poll_interval_ms=24 * 3600 * 1000,
             max_partition_fetch_bytes=4 * 1024 * 1024,
@@ -297,20 +325,55 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 batch = None
             else:
                 state = subscriptions.subscription.assignment.state_value(key)
-                batch = self._take_batch(result, self._max_records, partial(_position_of, state))
+                self._note_position(tp, state.position)
+                try:
+                    batch = self._take_batch(result, self._max_records, partial(_position_of, state))
+                except Exception as error:  # noqa: BLE001 - what damaged bytes make a reader raise is its library's choice
+                    self._set_aside(tp, result, state, error)
+                    batch = None
             if not result.has_more():
                 del fetcher._records[key]
                 fetcher._notify(fetcher._wait_consume_future)
             if batch is not None:
                 del self._grants[tp]
+                self._next_offset[tp] = batch.next_offset
                 taken.append((tp, FetchedBatch(grant, batch)))
         return taken
+
+    def _note_position(self, tp: TP, position: int) -> None:
+        """Tell of a position that is not the one reading was to go on from: the broker no longer had that."""
+        expected = self._next_offset.setdefault(tp, position)
+        if position != expected:
+            self._next_offset[tp] = position
+            self._telemetry.emit(
+                "offset_out_of_range", topic=tp.topic, partition=tp.partition, committed=expected, resumed_at=position
+            )
+
+    def _set_aside(self, tp: TP, result: FetchResult, state: Any, error: Exception) -> None:
+        """A batch that cannot be read: its partition stands still before it, and it is fetched again after a while.
+
+        Others are not held up, and what was taken of them is not lost.
+        """
+        result._partition_records = None
+        state.pause()
+        asyncio.get_running_loop().call_later(_UNREADABLE_PAUSE_SECS, state.resume)
+        self._telemetry.emit(
+            "batch_unreadable",
+            code=type(error).__name__,
+            error=error,
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=int(state.position),
+            expected="a record batch that is whole",
+            cure=_UNREADABLE_CURE,
+        )
 
     async def _grant_at(self, tp: TP, grant: int, offset: int) -> bool:
         consumer, key = self._ensure_consumer(), TopicPartition(tp.topic, tp.partition)
         if key not in consumer.assignment():
             return False
         consumer.seek(key, offset)
+        self._next_offset[tp] = offset
         self._grant_again(tp, grant)
         return True
 

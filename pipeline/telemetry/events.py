@@ -50,6 +50,9 @@ EVENTS: dict[str, EventSpec] = {
     "partitions_revoked": _each(logging.INFO, "Partitions were taken away."),
     "fast_reader_unavailable": EventSpec(logging.WARNING, "This aiokafka cannot be read fast; records are read one by one."),
     "fast_reader_left": EventSpec(logging.WARNING, "A fetch could not be read fast; its records were read one by one."),
+    "batch_unreadable": EventSpec(
+        logging.ERROR, "A record batch could not be read; its partition stands still before it, and it is fetched again."
+    ),
     "relearn_started": _each(logging.INFO, "Reading again from the restart horizon, to learn without emitting."),
     "relearn_finished": _each(logging.INFO, "Learned up to the committed offset; emitting from here on."),
     "offset_out_of_range": _each(
