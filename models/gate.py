@@ -21,8 +21,8 @@ class Gate(NamedTuple):
     ----------
     rule : (4,) float64
         Kind of rule, threshold, quantile level, and 1.0 when anomalous samples are kept from the detector.
-    rows : (S, 16) float64
-        Quantile of the scores of each series; (0, 16) when the rule has no state.
+    rows : (S, 12) float64
+        Quantile of the scores of each series; (0, 12) when the rule has no state.
     """
 
     rule: FloatColumn

@@ -16,7 +16,7 @@ def get_cut(rule: FloatColumn, rows: FloatColumn, slot: int) -> float:
     """Score from which `slot` is anomalous now; infinite while no score, or a quantile of zero, is known (as in river)."""
     if rule[0] == THRESHOLD:
         return float(rule[1])
-    cut = get_quantile(rows, slot, 0, rule[2])
+    cut = get_quantile(rows, slot, 0, 0, rule[2])
     return cut if cut != 0.0 else math.inf
 
 

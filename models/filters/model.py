@@ -14,7 +14,7 @@ from models.columnar import Batch, ColumnarEstimator
 from models.errors import SnapshotError
 from models.gate import Gate, make_quantile_rule, make_threshold_rule
 from models.parameters import Parameter
-from models.quantile.state import P2_WIDTH, make_p2_row
+from models.quantile.state import P2_WIDTH, make_p2_row, pack_estimates
 from models.registry import build
 from models.state_array import StateArray
 
@@ -110,6 +110,7 @@ class Filter(ColumnarEstimator):
 
     def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
         """See `Estimator.restore`."""
+        snapshot = self._upgrade(snapshot)
         self._check_snapshot(snapshot, slots.size)
         inner = snapshot.get("detector")
         if not isinstance(inner, dict):
@@ -216,7 +217,7 @@ class QuantileFilter(Filter):
     Notes
     -----
     Learns as river's `anomaly.QuantileFilter`: the quantile is the P² estimate over every score, those of the warm-up included,
-    and while it is exactly zero nothing is anomalous.  128 bytes a series beside the detector's.
+    and while it is exactly zero nothing is anomalous.  96 bytes a series beside the detector's.
 
     References
     ----------
@@ -257,6 +258,8 @@ class QuantileFilter(Filter):
         },
     )
 
+    state_version: ClassVar[int] = 2
+
     def __init__(self, detector: Mapping[str, Any], q: float, protect: bool = True) -> None:
         super().__init__(detector=detector, q=q, protect=protect)
 
@@ -264,7 +267,15 @@ class QuantileFilter(Filter):
         return make_quantile_rule(self._parameters["q"], self._parameters["protect"])
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        return {"cuts": make_p2_row(self._parameters["q"])}
+        return {"cuts": make_p2_row([self._parameters["q"]])}
+
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        columns = snapshot.get("columns")
+        if snapshot.get("version") != 1 or not isinstance(columns, Mapping) or list(columns) != ["cuts"]:
+            return snapshot
+        # Version 1 kept all five markers of the estimate.
+        cuts = columns["cuts"]
+        return {**snapshot, "version": 2, "columns": {"cuts": pack_estimates([cuts]) if cuts.shape[1:] == (16,) else cuts}}
 
     def _get_first_cut(self) -> float:
         return float("inf")

@@ -15,104 +15,130 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel, kernel_bare
 from models.prefetch_kernel import prefetch
+from models.quantile.state import ESTIMATE, ESTIMATE_WIDTH, HIGH, LOW, N
 
-POSITION, DESIRED, COUNT = 5, 10, 15
 AHEAD = 8
 """Samples whose series' state is fetched before their turn."""
 MAX_FLOAT = 1.7976931348623157e308
 
 
-# An estimate stands in 16 columns from `first` on.  Kernels take the whole array: a view, even one in a branch never taken, costs
-# two atomic counts of its references for every sample.
+# Estimates stand in the columns from `first` on, as `models.quantile.state` says.  Kernels take the whole array: a view, even one in a
+# branch never taken, costs two atomic counts of its references for every sample.
 
 
 @kernel_bare
-def sort_heights(rows: FloatColumn, slot: int, first: int) -> None:
-    """Sort the five heights."""
-    for i in range(first + 1, first + 5):
+def start_estimates(rows: FloatColumn, slot: int, first: int, n_estimates: int) -> None:
+    """Sort the first five samples, and make them the markers of every estimate."""
+    low = first + LOW
+    for i in range(low + 1, low + 5):
         x = rows[slot, i]
         j = i - 1
-        while j >= first and rows[slot, j] > x:
+        while j >= low and rows[slot, j] > x:
             rows[slot, j + 1] = rows[slot, j]
             j -= 1
         rows[slot, j + 1] = x
+    second, third, fourth = rows[slot, low + 1], rows[slot, low + 2], rows[slot, low + 3]
+    rows[slot, first + HIGH] = rows[slot, low + 4]
+    for number in range(n_estimates):
+        at = first + ESTIMATE + ESTIMATE_WIDTH * number
+        rows[slot, at], rows[slot, at + 1], rows[slot, at + 2] = second, third, fourth
 
 
 @kernel_bare
-def adjust_marker(rows: FloatColumn, slot: int, first: int, i: int) -> None:
-    """Move marker `i` one step towards its desired position, parabolically where that keeps the heights in order."""
-    position = first + POSITION
-    at = rows[slot, position + i]
-    above = rows[slot, position + i + 1]
-    below = rows[slot, position + i - 1]
-    lag = rows[slot, first + DESIRED + i] - at
+def join(rows: FloatColumn, slot: int, first: int, n_estimates: int, x: float) -> bool:
+    """Count `x` and take it into the least and the greatest value; True when the estimates must take it, too."""
+    n = rows[slot, first + N]
+    rows[slot, first + N] = n + 1.0
+    if n < 5.0:
+        rows[slot, first + LOW + int(n)] = x
+        return False
+    if n == 5.0:
+        start_estimates(rows, slot, first, n_estimates)
+    if x < rows[slot, first + LOW]:
+        rows[slot, first + LOW] = x
+    if x > rows[slot, first + HIGH]:
+        rows[slot, first + HIGH] = x
+    return True
+
+
+@kernel
+def adjust_marker(
+    lower: float, height: float, higher: float, below: float, at: float, above: float, wanted: float
+) -> tuple[float, float]:
+    """Height and position of a marker moved one step towards its desired position, parabolically where that keeps the order.
+
+    Parameters
+    ----------
+    lower, height, higher : float
+        Heights of the marker and of its neighbours.
+    below, at, above : float
+        Their positions.
+    wanted : float
+        Desired position.
+    """
+    lag = wanted - at
     if not ((lag >= 1.0 and above - at > 1.0) or (lag <= -1.0 and below - at < -1.0)):
-        return
+        return height, at
     step = math.copysign(1.0, lag)
-    height = rows[slot, first + i]
-    lower = rows[slot, first + i - 1]
-    higher = rows[slot, first + i + 1]
     left = (at - below + step) * (higher - height) / (above - at)
     right = (above - at - step) * (height - lower) / (at - below)
     moved = height + step / (above - below) * (left + right)
-    if lower < moved and moved < higher:
-        rows[slot, first + i] = moved
-    else:
-        j = i + int(step)
-        rows[slot, first + i] = height + step * (rows[slot, first + j] - height) / (rows[slot, position + j] - at)
-    rows[slot, position + i] = at + step
+    if not (lower < moved and moved < higher):
+        beyond, there = (higher, above) if step > 0.0 else (lower, below)
+        moved = height + step * (beyond - height) / (there - at)
+    return moved, at + step
+
+
+@kernel_bare
+def update_estimate(rows: FloatColumn, slot: int, first: int, number: int, q: float, x: float) -> None:
+    """Take `x`, which `join` has taken, into the estimate `number`, which is of the quantile `q`."""
+    i = first + ESTIMATE + ESTIMATE_WIDTH * number
+    height_1, height_2, height_3 = rows[slot, i], rows[slot, i + 1], rows[slot, i + 2]
+    # A marker moves up one position when the sample is below it.
+    at_1 = rows[slot, i + 3] + (1.0 if x < height_1 else 0.0)
+    at_2 = rows[slot, i + 4] + (1.0 if x < height_2 else 0.0)
+    at_3 = rows[slot, i + 5] + (1.0 if x < height_3 else 0.0)
+    wanted_1 = rows[slot, i + 6] + q / 2.0
+    wanted_2 = rows[slot, i + 7] + q
+    wanted_3 = rows[slot, i + 8] + (1.0 + q) / 2.0
+    rows[slot, i + 6], rows[slot, i + 7], rows[slot, i + 8] = wanted_1, wanted_2, wanted_3
+    height_1, at_1 = adjust_marker(rows[slot, first + LOW], height_1, height_2, 1.0, at_1, at_2, wanted_1)
+    height_2, at_2 = adjust_marker(height_1, height_2, height_3, at_1, at_2, at_3, wanted_2)
+    height_3, at_3 = adjust_marker(height_2, height_3, rows[slot, first + HIGH], at_2, at_3, rows[slot, first + N], wanted_3)
+    rows[slot, i], rows[slot, i + 1], rows[slot, i + 2] = height_1, height_2, height_3
+    rows[slot, i + 3], rows[slot, i + 4], rows[slot, i + 5] = at_1, at_2, at_3
 
 
 @kernel_bare
 def update_quantile(rows: FloatColumn, slot: int, first: int, q: float, x: float) -> None:
-    """Take `x` into the estimate of the quantile `q` kept in ``rows[slot, first:]``."""
-    n = rows[slot, first + COUNT]
-    rows[slot, first + COUNT] = n + 1.0
-    if n < 5.0:
-        rows[slot, first + int(n)] = x
-        return
-    if n == 5.0:
-        sort_heights(rows, slot, first)
-    cell = 4
-    if x < rows[slot, first]:
-        rows[slot, first] = x
-        cell = 1
-    elif x >= rows[slot, first + 4]:
-        rows[slot, first + 4] = max(rows[slot, first + 4], x)
-    else:
-        for i in range(1, 5):
-            if rows[slot, first + i - 1] <= x and x < rows[slot, first + i]:
-                cell = i
-                break
-    position = first + POSITION
-    for i in range(cell, 5):
-        rows[slot, position + i] += 1.0
-    desired = first + DESIRED
-    rows[slot, desired + 1] += q / 2.0
-    rows[slot, desired + 2] += q
-    rows[slot, desired + 3] += (1.0 + q) / 2.0
-    rows[slot, desired + 4] += 1.0
-    for i in range(1, 4):
-        adjust_marker(rows, slot, first, i)
+    """Take `x` into the single estimate, of the quantile `q`, in the columns from `first` on."""
+    if join(rows, slot, first, 1, x):
+        update_estimate(rows, slot, first, 0, q, x)
 
 
 @kernel_bare
-def get_quantile(rows: FloatColumn, slot: int, first: int, q: float) -> float:
-    """The estimate; 0.0 before the first sample."""
-    n = int(rows[slot, first + COUNT])
-    if n > 5:
-        return float(rows[slot, first + 2])
+def rank_few(rows: FloatColumn, slot: int, first: int, q: float) -> float:
+    """Quantile `q` of the first five samples or fewer; 0.0 of none."""
+    n = int(rows[slot, first + N])
     wanted = int(min(n - 1.0, n * q))
-    for i in range(n):
-        x = rows[slot, first + i]
+    for i in range(first + LOW, first + LOW + n):
+        x = rows[slot, i]
         n_less = 0
         n_equal = 0
-        for j in range(n):
-            n_less += rows[slot, first + j] < x
-            n_equal += rows[slot, first + j] == x
+        for j in range(first + LOW, first + LOW + n):
+            n_less += rows[slot, j] < x
+            n_equal += rows[slot, j] == x
         if n_less <= wanted and wanted < n_less + n_equal:
             return float(x)
     return 0.0
+
+
+@kernel_bare
+def get_quantile(rows: FloatColumn, slot: int, first: int, number: int, q: float) -> float:
+    """The estimate `number`, which is of the quantile `q`; 0.0 before the first sample."""
+    if rows[slot, first + N] > 5.0:
+        return float(rows[slot, first + ESTIMATE + ESTIMATE_WIDTH * number + 1])
+    return rank_few(rows, slot, first, q)
 
 
 @kernel_bare
@@ -179,26 +205,30 @@ def to_score(y: float, low: float, center: float, high: float) -> float:
 
 
 @kernel
-def score_estimate(
-    lower: FloatColumn, middle: FloatColumn, upper: FloatColumn, counts: IntColumn, q: float, grace_period: int, y: float
-) -> float:
+def score_estimate(rows: FloatColumn, q: float, grace_period: int, y: float) -> float:
     """Score of one value in slot 0 by the P² estimates; 0.0 in the grace period and for a value that is not finite."""
-    if not math.isfinite(y) or counts[0, 0] < max(grace_period, 1):
+    if not math.isfinite(y) or rows[0, N] < max(grace_period, 1):
         return 0.0
-    low, high = get_quantile(lower, 0, 0, 1.0 - q), get_quantile(upper, 0, 0, q)
-    return to_score(y, low, get_quantile(middle, 0, 0, 0.5), high)
+    low, high = get_quantile(rows, 0, 0, 0, 1.0 - q), get_quantile(rows, 0, 0, 2, q)
+    return to_score(y, low, get_quantile(rows, 0, 0, 1, 0.5), high)
+
+
+@kernel_bare
+def learn_finite(rows: FloatColumn, slot: int, q: float, y: float) -> bool:
+    """Learn one value; one so great that interpolating could overflow is left out, as is one that is not finite."""
+    if not abs(y) < 1e150:
+        return False
+    if join(rows, slot, 0, 3, y):
+        update_estimate(rows, slot, 0, 0, 1.0 - q, y)
+        update_estimate(rows, slot, 0, 1, 0.5, y)
+        update_estimate(rows, slot, 0, 2, q, y)
+    return True
 
 
 @kernel
-def learn_estimate(lower: FloatColumn, middle: FloatColumn, upper: FloatColumn, counts: IntColumn, q: float, y: float) -> bool:
-    """Learn one value in slot 0; one that is not finite, or so great that interpolating could overflow, is left out."""
-    if not abs(y) < 1e150:
-        return False
-    counts[0, 0] += 1
-    update_quantile(lower, 0, 0, 1.0 - q, y)
-    update_quantile(middle, 0, 0, 0.5, y)
-    update_quantile(upper, 0, 0, q, y)
-    return True
+def learn_estimate(rows: FloatColumn, q: float, y: float) -> bool:
+    """`learn_finite` in slot 0."""
+    return learn_finite(rows, 0, q, y)
 
 
 @kernel
@@ -221,9 +251,7 @@ def learn_windowed(recent: FloatColumn, ordered: FloatColumn, counts: IntColumn,
 
 @kernel_bare
 def score_learn_many(
-    lower: FloatColumn,
-    middle: FloatColumn,
-    upper: FloatColumn,
+    estimates: FloatColumn,
     recent: FloatColumn,
     ordered: FloatColumn,
     counts: IntColumn,
@@ -240,46 +268,39 @@ def score_learn_many(
 
     Parameters
     ----------
-    lower, middle, upper : (S, 16) float64, mutated
-        P² estimates of the quantiles ``1 - q``, 0.5 and ``q``; (0, 16) when a window is kept.
+    estimates : (S, 30) float64, mutated
+        P² estimates of the quantiles ``1 - q``, 0.5 and ``q``; (0, 30) when a window is kept.
     recent, ordered : (S, W) float64, mutated
         Window in order of arrival and of value; (S, 0) when there is none.
     counts : (S, 2) int64, mutated
-        Samples held (or seen, without a window), and where the next one goes.
+        Samples in the window, and where the next one goes.
     q : float
         Level of the upper quantile, above 0.5.
     """
     has_window = recent.shape[1] > 0
+    least = max(grace_period, 1)
     for i in range(slots.size):
         if i + AHEAD < slots.size and not has_window:
-            later = slots[i + AHEAD]
-            prefetch(counts, (later, 0))
-            for column in (0, 8):
-                prefetch(lower, (later, column))
-                prefetch(middle, (later, column))
-                prefetch(upper, (later, column))
+            for column in range(0, estimates.shape[1], 8):
+                prefetch(estimates, (slots[i + AHEAD], column))
         slot = slots[i]
         y = values[i]
         scores[i], expected[i], scale[i] = 0.0, math.nan, math.nan
-        ready[i] = math.isfinite(y) and counts[slot, 0] >= max(grace_period, 1)
+        n = np.float64(counts[slot, 0]) if has_window else estimates[slot, N]
+        ready[i] = math.isfinite(y) and n >= least
         if ready[i]:
             if has_window:
                 low = get_sorted_quantile(ordered, counts, slot, 1.0 - q)
                 center = get_sorted_quantile(ordered, counts, slot, 0.5)
                 high = get_sorted_quantile(ordered, counts, slot, q)
             else:
-                low = get_quantile(lower, slot, 0, 1.0 - q)
-                center = get_quantile(middle, slot, 0, 0.5)
-                high = get_quantile(upper, slot, 0, q)
+                low = get_quantile(estimates, slot, 0, 0, 1.0 - q)
+                center = get_quantile(estimates, slot, 0, 1, 0.5)
+                high = get_quantile(estimates, slot, 0, 2, q)
             expected[i] = center
             scale[i] = (high - low) / 2.0
             scores[i] = min(abs(y - center) / (scale[i] + 1e-10), MAX_FLOAT)
-        # Interpolating between values further out could overflow.
-        if abs(y) < 1e150:
-            if has_window:
-                push_sorted(recent, ordered, counts, slot, y)
-            else:
-                counts[slot, 0] += 1
-                update_quantile(lower, slot, 0, 1.0 - q, y)
-                update_quantile(middle, slot, 0, 0.5, y)
-                update_quantile(upper, slot, 0, q, y)
+        if not has_window:
+            learn_finite(estimates, slot, q, y)
+        elif abs(y) < 1e150:
+            push_sorted(recent, ordered, counts, slot, y)

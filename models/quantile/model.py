@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from models.base import BoolColumn, ScoreKind, Scores
+from models.base import BoolColumn, ScoreKind, Scores, Snapshot
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
 from models.parameters import Parameter
 from models.quantile import kernel
-from models.quantile.state import P2_WIDTH, make_p2_row
+from models.quantile.state import ESTIMATE_WIDTH, P2_WIDTH, N, make_p2_row, pack_estimates
 from models.state_array import StateArray
 
 __all__ = ["QuantileScorer"]
@@ -35,7 +35,7 @@ class QuantileScorer(BoundEstimator):
     Notes
     -----
     The quantiles equal river's `stats.Quantile` and, with a window, `stats.RollingQuantile` to the last bit.  ``expected`` is the
-    median, ``scale`` half the span.  Score in [0, inf).  400 bytes and O(1) time a series; with a window 16 bytes a sample of it,
+    median, ``scale`` half the span.  Score in [0, inf).  240 bytes and O(1) time a series; with a window 16 bytes a sample of it,
     and time O(window_size) with a very small factor.
 
     A sample that is NaN or infinite is not learned and not ready; one beyond 1e150 is scored but not learned.
@@ -70,35 +70,47 @@ class QuantileScorer(BoundEstimator):
         ),
         Parameter("grace_period", "int", 20, "Samples before which a series is not scored.", minimum=0, maximum=1_000_000_000),
     )
+    state_version: ClassVar[int] = 2
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"window_size": 30, "q": 0.75})
 
     def __init__(self, q: float = 0.9, window_size: int | None = None, grace_period: int = 20) -> None:
         super().__init__(q=q, window_size=window_size, grace_period=grace_period)
         self._q: float = self._parameters["q"]
+        self._levels = (1.0 - self._q, 0.5, self._q)
         self._size: int = self._parameters["window_size"] or 0
         self._grace_period: int = self._parameters["grace_period"]
         self.reserve(1)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        counts = np.zeros((1, 2), np.int64)
         if self._size:
-            return {"counts": counts, "recent": np.zeros((1, self._size)), "ordered": np.zeros((1, self._size))}
-        return {"counts": counts, "lower": make_p2_row(1.0 - self._q), "middle": make_p2_row(0.5), "upper": make_p2_row(self._q)}
+            return {
+                "counts": np.zeros((1, 2), np.int64),
+                "recent": np.zeros((1, self._size)),
+                "ordered": np.zeros((1, self._size)),
+            }
+        return {"estimates": make_p2_row(self._levels)}
+
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        columns = snapshot.get("columns")
+        if snapshot.get("version") != 1 or not isinstance(columns, Mapping):
+            return snapshot
+        # Version 1 kept each estimate by itself, with all five markers.  A window is kept as ever.
+        names = ("lower", "middle", "upper")
+        if list(columns) == ["counts", *names] and all(columns[name].shape[1:] == (16,) for name in names):
+            columns = {"estimates": pack_estimates([columns[name] for name in names])}
+        return {**snapshot, "version": 2, "columns": columns}
 
     def _bind(self) -> None:
-        none, empty = np.zeros((0, P2_WIDTH)), np.zeros((0, 0))
-        self._estimates = tuple(self._state.get(key, none) for key in ("lower", "middle", "upper"))
+        empty = np.zeros((0, 0))
+        self._estimates = self._state.get("estimates", np.zeros((0, P2_WIDTH + 2 * ESTIMATE_WIDTH)))
         self._windows = tuple(self._state.get(key, empty) for key in ("recent", "ordered"))
-        self._counts = self._state["counts"]
+        self._counts = self._state.get("counts", np.zeros((0, 2), np.int64))
         super()._bind()
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        lower, middle, upper = self._estimates
         recent, ordered = self._windows
         kernel.score_learn_many(
-            lower,
-            middle,
-            upper,
+            self._estimates,
             recent,
             ordered,
             self._counts,
@@ -114,7 +126,7 @@ class QuantileScorer(BoundEstimator):
         if self._size:
             score = kernel.score_windowed, (self._windows[1], self._counts, self._q, self._grace_period)
             return (kernel.learn_windowed, (*self._windows, self._counts)), score
-        state = (*self._estimates, self._counts, self._q)
+        state = (self._estimates, self._q)
         return (kernel.learn_estimate, state), (kernel.score_estimate, (*state, self._grace_period))
 
     @property
@@ -124,17 +136,19 @@ class QuantileScorer(BoundEstimator):
 
     def _get_quantiles(self, slot: int) -> tuple[float, float, float]:
         if self._size:
-            low, middle, high = (
-                kernel.get_sorted_quantile(self._windows[1], self._counts, slot, q) for q in (1.0 - self._q, 0.5, self._q)
-            )
+            low, middle, high = (kernel.get_sorted_quantile(self._windows[1], self._counts, slot, q) for q in self._levels)
         else:
-            levels = (1.0 - self._q, 0.5, self._q)
-            low, middle, high = (kernel.get_quantile(rows, slot, 0, q) for rows, q in zip(self._estimates, levels, strict=True))
+            low, middle, high = (
+                kernel.get_quantile(self._estimates, slot, 0, number, q) for number, q in enumerate(self._levels)
+            )
         return low, middle, high
 
+    def _get_n(self, slot: int) -> int:
+        return int(self._counts[slot, 0] if self._size else self._estimates[slot, N])
+
     def _is_ready(self, slot: int) -> bool:
-        return bool(self._counts[slot, 0] >= max(self._grace_period, 1))
+        return self._get_n(slot) >= max(self._grace_period, 1)
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         low, middle, high = self._get_quantiles(slot)
-        return {"n_samples": int(self._counts[slot, 0]), "lower": low, "median": middle, "upper": high}
+        return {"n_samples": self._get_n(slot), "lower": low, "median": middle, "upper": high}

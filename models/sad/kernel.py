@@ -24,7 +24,7 @@ AHEAD = 16
 def get_center(rows: FloatColumn, slot: int) -> float:
     """What is subtracted: the running median when one is kept, else the mean."""
     if rows.shape[1] > ESTIMATE:
-        return get_quantile(rows, slot, ESTIMATE, 0.5)
+        return get_quantile(rows, slot, ESTIMATE, 0, 0.5)
     return float(rows[slot, MEAN])
 
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, ScoreKind, Scores
+from models.base import BoolColumn, FloatColumn, ScoreKind, Scores, Snapshot
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
 from models.parameters import GRACE_PERIOD, Parameter
-from models.quantile.state import make_p2_row
+from models.quantile.state import make_p2_row, pack_estimates
 from models.sad import kernel
 from models.sad.state import ESTIMATE, N
 from models.state_array import StateArray
@@ -35,7 +35,7 @@ class StandardAbsoluteDeviation(BoundEstimator):
     -----
     Scores equal river's `anomaly.StandardAbsoluteDeviation` to the last bit (``stats.Mean`` or ``stats.Quantile(0.5)`` as its
     ``sub_stat``).  The batch call withholds the score of a series' first sample.  ``expected`` is what is subtracted, ``scale``
-    the standard deviation.  Score in [0, inf).  O(1) time; 24 bytes a series, 152 with the median.
+    the standard deviation.  Score in [0, inf).  O(1) time; 24 bytes a series, 120 with the median.
 
     A sample that is NaN or infinite is not learned, scores 0.0 and is not ready.  A finite one so large that the variance would
     overflow is scored but not learned.
@@ -64,6 +64,7 @@ class StandardAbsoluteDeviation(BoundEstimator):
     )
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"sub_stat": "median", "grace_period": 20})
     has_gate: ClassVar[bool] = True
+    state_version: ClassVar[int] = 2
 
     def __init__(self, sub_stat: Literal["mean", "median"] = "mean", grace_period: int = 0) -> None:
         super().__init__(sub_stat=sub_stat, grace_period=grace_period)
@@ -73,7 +74,17 @@ class StandardAbsoluteDeviation(BoundEstimator):
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         moments = np.zeros((1, ESTIMATE))
-        return {"rows": np.concatenate([moments, make_p2_row(0.5)], axis=1) if self._has_median else moments}
+        return {"rows": np.concatenate([moments, make_p2_row([0.5])], axis=1) if self._has_median else moments}
+
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        columns = snapshot.get("columns")
+        if snapshot.get("version") != 1 or not isinstance(columns, Mapping) or list(columns) != ["rows"]:
+            return snapshot
+        # Version 1 kept all five markers of the median's estimate.
+        rows = columns["rows"]
+        if rows.shape[1:] == (ESTIMATE + 16,):
+            rows = np.concatenate([rows[:, :ESTIMATE], pack_estimates([rows[:, ESTIMATE:]])], axis=1)
+        return {**snapshot, "version": 2, "columns": {"rows": rows}}
 
     def _bind(self) -> None:
         self._rows: FloatColumn = self._state["rows"]

@@ -2,7 +2,7 @@
 
 ``state/<model>.v<version>.json`` holds parameters, a snapshot after some samples, and the scores of the samples after it.  To add
 one for a new version: ``python tests/models/test_state.py`` writes those that are missing, and never overwrites one.  Version 1
-of the trees is there twice: those of a height above four are laid out in another way.
+of some is there twice, because other parameters mean another layout.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from models import registry
 from models.base import Estimator, Snapshot
-from models.checks import make_stream, run_stream
+from models.checks import make_stream, run_stream, score_digest
 
 FOLDER = Path(__file__).parent / "state"
 N_BEFORE, N_AFTER = 150, 60
@@ -94,6 +94,23 @@ def test_every_model_has_a_state_file_of_its_version() -> None:
     for name in registry.names():
         version = getattr(registry.model_class(name), "state_version", 1)
         assert (FOLDER / f"{name}.v{version}.json").exists(), f"{name} v{version}: run python {Path(__file__).name}"
+
+
+@pytest.mark.parametrize("n", range(8))
+def test_quantile_of_few_samples_is_restored_from_version_1(n: int) -> None:
+    parameters = {"detector": {"model": "ew_scorer", "parameters": {"grace_period": 0}}, "q": 0.75}
+    model, other = make_model("quantile_filter", parameters), make_model("quantile_filter", parameters)
+    stream = make_stream(1, n_series=1, n_samples=60, dirt=False)
+    run_stream(model, stream[:n])
+    snapshot = model.snapshot(np.zeros(1, dtype=np.int64))
+    row = snapshot["columns"]["cuts"][0].tolist()
+    heights, wanted = (row[1:6], row[9:12]) if n <= 5 else ([row[1], *row[3:6], row[2]], row[9:12])
+    last = float(max(n, 5))
+    old = [*heights, 1.0, *row[6:9], last, 1.0, *wanted, last, float(n)]
+    snapshot |= {"version": 1, "columns": {"cuts": np.array([old])}}
+    other.restore(np.zeros(1, dtype=np.int64), snapshot)
+    assert score_digest(other, stream[n:]) == score_digest(model, stream[n:])
+    assert other.describe(0) == model.describe(0)
 
 
 def test_a_snapshot_survives_being_written_and_read() -> None:
