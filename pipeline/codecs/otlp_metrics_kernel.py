@@ -233,6 +233,8 @@ def scan_metrics(
             resource_end = resources_at
             resource_start = scopes_at
             resource_length = 0
+            resource_hash: Any = np.uint64(0)
+            is_resource_hashed = False
             is_first = True
             while scopes_at < resource_end and is_sure:
                 tag, scopes_at = read_varint(data, scopes_at, resource_end)
@@ -333,7 +335,14 @@ def scan_metrics(
                                 )
                                 size = free_at - prefixes[which, 0]
                                 prefixes[which, 1] = size
-                                prefix_hashes[which] = hash_span(data, words, prefixes[which, 0], size, np.uint64(size))
+                                # The resource's part is the same for all of its metrics.
+                                n_shared = LENGTH_BYTES + resource_length
+                                if not is_resource_hashed:
+                                    resource_hash = hash_span(data, words, prefixes[which, 0], n_shared, np.uint64(n_shared))
+                                    is_resource_hashed = True
+                                prefix_hashes[which] = hash_span(
+                                    data, words, prefixes[which, 0] + n_shared, size - n_shared, resource_hash
+                                )
                         while points_at < at:
                             tag, points_at = read_varint(data, points_at, at)
                             if points_at < 0 or tag > np.uint64(0xFFFFFFFF) or tag < np.uint64(8):

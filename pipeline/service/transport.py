@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, NoReturn, Protocol, cast
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
@@ -116,7 +116,7 @@ def take_records(result: FetchResult, max_records: int, position: Callable[[], i
     except Exception as error:
         if not records:
             raise
-        source._records_iterator = _raise_again(error)
+        source._records_iterator = map(_throw, (error,))
     result._update_position()
     if source._records_iterator is None:
         result._partition_records = None
@@ -127,9 +127,8 @@ def take_records(result: FetchResult, max_records: int, position: Callable[[], i
     return to_columns(tp.topic, tp.partition, records, after)
 
 
-def _raise_again(error: Exception) -> Iterator[Any]:
+def _throw(error: Exception) -> NoReturn:
     raise error
-    yield
 
 
 class _PatientThread(WorkerThread):
