@@ -95,7 +95,10 @@ def measure(workload: Workload, n: int, repeats: int) -> dict[str, list[float]]:
     n_before = np.cumsum([0, *map(len, points)])
     n_warm = int(np.searchsorted(n_before, 2 * workload.n_series))
     if n_warm >= len(batches):
-        raise RuntimeError(f"{n_samples} samples are too few for two rounds of {workload.n_series} series and some more")
+        raise ValueError(
+            f"{workload.name}: {n_samples:,} samples come in {len(batches)} fetches, of which two rounds of its "
+            f"{workload.n_series:,} series take all; give more with --samples"
+        )
 
     def run_lane() -> float:
         lane = Lane(config, source, 0, config_hash="")
@@ -142,7 +145,10 @@ def main(arguments: list[str] | None = None) -> int:
     results = {}
     for name in chosen.workload:
         workload = WORKLOADS[name]
-        results[name] = measure(workload, -(-chosen.samples // workload.samples_per_message), chosen.repeats)
+        try:
+            results[name] = measure(workload, -(-chosen.samples // workload.samples_per_message), chosen.repeats)
+        except ValueError as problem:
+            parser.error(str(problem))
     if chosen.json:
         report = {"benchmark": "stages", "machine": machine, "n_samples": chosen.samples, "results": results}
         Path(chosen.json).write_text(json.dumps(report, indent=1) + "\n")

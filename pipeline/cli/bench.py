@@ -26,7 +26,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     ),
     "memory": ("benchmarks.memory", "Bytes a series by model, resident in a process of its own."),
     "scale": ("benchmarks.pipeline.scale_out", "Two workers of one group beside one: throughput and CPU a message."),
-    "report": ("benchmarks.pipeline.report", "A page of HTML with plots of results of the pipeline benchmark."),
+    "report": ("benchmarks.report", "A page of HTML with plots of results of these benchmarks."),
     "compare": ("benchmarks.compare", "Two results of the same benchmark: which ratios became worse; fails when one did."),
     "models": ("benchmarks.models", "Nanoseconds a sample of every model beside river, compile times, bytes a series."),
     "quality": (

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import startup
-from benchmarks.pipeline import report, scale_out
+from benchmarks import report, startup
+from benchmarks.pipeline import scale_out
 from benchmarks.pipeline.contenders import CONTENDERS
 from benchmarks.pipeline.run import main
 from benchmarks.pipeline.topic import delete_topics, fill

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.pipeline import report
+from benchmarks import report
+from benchmarks.pipeline import section
 from benchmarks.pipeline.contender import Point, cost_of
 from benchmarks.pipeline.contenders import CONTENDERS
 from benchmarks.pipeline.goals import GOALS
@@ -66,8 +67,8 @@ def test_requests_are_told_by_the_sample(tmp_path: Path) -> None:
 def test_a_goal_is_judged_within_a_repeat() -> None:
     goal = next(goal for goal in GOALS if goal.rival == "kafka-streams")
     slow_hour = result(worker_default=[1.0, 10.0, 1.0], kafka_streams=[5.0, 50.0, 5.0])
-    assert report.judge(slow_hour, goal) == (pytest.approx(0.2), True)
-    assert report.judge(result(worker=[1.0]), goal) is None
+    assert section.judge(slow_hour, goal) == (pytest.approx(0.2), True)
+    assert section.judge(result(worker=[1.0]), goal) is None
     assert {name for goal in GOALS for name in (goal.who, goal.rival)} <= set(CONTENDERS)
 
 
