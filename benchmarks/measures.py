@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any, NamedTuple
 
+from benchmarks.pipeline.contender import WARM_SHARE
 from benchmarks.pipeline.summary import find_reference
 
 __all__ = ["Measure", "measures_of", "subject_of"]
@@ -202,8 +203,14 @@ def subject_of(report: dict[str, Any]) -> str:
     --------
     >>> subject_of({"benchmark": "startup", "workload": "native-2k", "model": "default"})
     'startup, native-2k, default'
+    >>> subject_of({"benchmark": "pipeline", "workload": "native-1m", "n_messages": 3_000_000, "warm_messages": 1_500_000})
+    'pipeline, native-1m, known series'
     """
-    return ", ".join(str(report[key]) for key in ("benchmark", "workload", "model") if key in report)
+    parts = [str(report[key]) for key in ("benchmark", "workload", "model") if key in report]
+    # First sights of series, which cost many times as much, are not in it; in results of earlier releases they are.
+    if report.get("warm_messages", 0) > WARM_SHARE * report.get("n_messages", 0):
+        parts.append("known series")
+    return ", ".join(parts)
 
 
 def middle_and_spread(values: tuple[float, ...]) -> tuple[float, float, float]:

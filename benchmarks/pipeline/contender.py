@@ -25,6 +25,8 @@ from pipeline.demo.worker_process import WorkerProcess
 _RIVALS = Path(__file__).parents[1] / "rivals"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _TIMEOUT_SECS = 400.0
+_LOOK_SECS, _LEAST_LOOK_SECS = 0.1, 0.01
+_LOOK_SECS_PER_MESSAGE = 1e-7
 METRIC_JSON = "metric_json"
 REQUESTS = frozenset({"remote_write", "otlp_metrics"})
 """Formats whose messages hold many samples."""
@@ -41,7 +43,7 @@ class Point(NamedTuple):
 class Cost(NamedTuple):
     """Cost of a message in the steady state: between the first point past a fifth of the messages (JVM: half) and the last.
 
-    Start-up is not in it.
+    Start-up is not in it, nor, where a workload has many series, what precedes the moment when every series has been seen.
 
     Attributes
     ----------
@@ -49,6 +51,8 @@ class Cost(NamedTuple):
         Microseconds a message: CPU time of all threads of the process; time that passed.
     n_messages : int
         Messages between the two points.
+    n_before : int
+        Messages before the first of them.
     startup_cpu_secs : float
         CPU time of the process before that, less what those messages cost.
     peak_mb : float
@@ -60,6 +64,7 @@ class Cost(NamedTuple):
     cpu_us: float
     wall_us: float
     n_messages: int
+    n_before: int
     startup_cpu_secs: float
     peak_mb: float
     facts: dict[str, Any]
@@ -70,8 +75,8 @@ JVM_WARM_SHARE = 0.5
 """Part of the messages after which a program counts as warm.  What runs on the JVM is compiled while it runs, for seconds."""
 
 
-def cost_of(points: list[Point], peak_mb: float, facts: dict[str, Any], warm_share: float = WARM_SHARE) -> Cost:
-    """The cost between the first point past `warm_share` of the messages and the last.
+def cost_of(points: list[Point], peak_mb: float, facts: dict[str, Any], warm_share: float = WARM_SHARE, n_warm: int = 0) -> Cost:
+    """The cost between the first point past `warm_share` of the messages, and past `n_warm` of them, and the last.
 
     Examples
     --------
@@ -80,13 +85,18 @@ def cost_of(points: list[Point], peak_mb: float, facts: dict[str, Any], warm_sha
     (1000.0, 800, 1.0)
     """
     last = points[-1]
-    first = next(point for point in points if point.n_messages >= warm_share * last.n_messages)
+    n_before = max(warm_share * last.n_messages, n_warm)
+    first = next((point for point in points if point.n_messages >= n_before), last)
     n = last.n_messages - first.n_messages
     if n <= 0:
-        raise RuntimeError(f"nothing between the first and the last point: {points}")
+        raise RuntimeError(
+            f"all {last.n_messages:,} messages were handled before a second look past the {n_before:,.0f}th: expected more messages "
+            "(--messages)"
+        )
     cpu_secs = (last.cpu_secs - first.cpu_secs) / n
     startup_secs = first.cpu_secs - first.n_messages * cpu_secs
-    return Cost(cpu_secs * 1e6, (last.wall_secs - first.wall_secs) / n * 1e6, n, startup_secs, peak_mb, facts)
+    wall_us = (last.wall_secs - first.wall_secs) / n * 1e6
+    return Cost(cpu_secs * 1e6, wall_us, n, first.n_messages, startup_secs, peak_mb, facts)
 
 
 @dataclass(frozen=True)
@@ -119,13 +129,15 @@ class Contender(ABC):
         """Get what it needs beyond this repository, before anything is measured."""
 
     @abstractmethod
-    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON, n_warm: int = 0) -> Cost:
         """Read the first `n_messages` (about: partitions are read side by side).
 
         Parameters
         ----------
         record_format : str
             As a source topic's `format` has it; one of `formats`.
+        n_warm : int
+            Messages at least that are not measured, see `cost_of`.
         """
 
 
@@ -142,15 +154,15 @@ class Rival(Contender):
         """See `Contender.formats`."""
         return self.reads
 
-    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON, n_warm: int = 0) -> Cost:
         """See `Contender.run`."""
         command = [sys.executable, str(_RIVALS / self.script), bootstrap, topic, str(n_messages), *self.arguments]
         if self.reads == REQUESTS:
             command.append(record_format)
-        return run_process(command)
+        return run_process(command, n_warm=n_warm)
 
 
-def run_process(command: list[str], cwd: Path | None = None, warm_share: float = WARM_SHARE) -> Cost:
+def run_process(command: list[str], cwd: Path | None = None, warm_share: float = WARM_SHARE, n_warm: int = 0) -> Cost:
     """Run a rival that prints its points as JSON lines."""
     points: list[Point] = []
     facts: dict[str, Any] = {}
@@ -171,7 +183,7 @@ def run_process(command: list[str], cwd: Path | None = None, warm_share: float =
         if status != 0 or len(points) < 2:
             errors.seek(0)
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {errors.read().decode()[-2_000:]}")
-    return cost_of(points, facts.pop("peak_mb", 0.0), facts, warm_share)
+    return cost_of(points, facts.pop("peak_mb", 0.0), facts, warm_share, n_warm)
 
 
 def make_config(
@@ -220,7 +232,7 @@ class Worker(Contender):
         """See `Contender.formats`."""
         return REQUESTS | {METRIC_JSON}
 
-    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON, n_warm: int = 0) -> Cost:
         """See `Contender.run`; it reads all there is."""
         prefix = f"bench-{time.time_ns():x}"
         (port,) = find_free_ports(1)
@@ -237,11 +249,13 @@ class Worker(Contender):
                 worker.stop()
         delete_topics(bootstrap, [one["name"] for one in config["outputs"].values()])
         facts = {"n_by_outcome": state.n_by_outcome, "lane_cpu_us": state.scoring_cpu_secs / max(state.n_records, 1) * 1e6}
-        return cost_of(points, peak_mb, facts)
+        return cost_of(points, peak_mb, facts, n_warm=n_warm)
 
     def _watch(self, worker: WorkerProcess, port: int, n_messages: int) -> tuple[list[Point], Any]:
         points: list[Point] = []
         deadline_secs = time.monotonic() + _TIMEOUT_SECS
+        # Looks cost it something; where there are few messages they must be close together.
+        look_secs = min(max(n_messages * _LOOK_SECS_PER_MESSAGE, _LEAST_LOOK_SECS), _LOOK_SECS)
         while True:
             worker.require_running()
             cpu_secs = cpu_secs_of(worker.pid)
@@ -252,7 +266,7 @@ class Worker(Contender):
                     return points, state
             if time.monotonic() > deadline_secs:
                 raise RuntimeError(f"not done after {_TIMEOUT_SECS:.0f} s: {points[-1:]}\n{worker.last_log_lines()}")
-            time.sleep(0.1)
+            time.sleep(look_secs)
 
 
 def cpu_secs_of(pid: int) -> float:

@@ -96,9 +96,9 @@ class JvmRival(Contender):
         told = subprocess.run([find_java(), "-version"], capture_output=True, text=True, timeout=60, check=True).stderr
         return {"java": told.split('"')[1]} | read_jar_versions(path.name for path in (build(self.project) / "lib").iterdir())
 
-    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:  # noqa: ARG002
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON, n_warm: int = 0) -> Cost:  # noqa: ARG002
         """See `Contender.run`."""
-        return run_process(self._command(bootstrap, topic, n_messages), warm_share=JVM_WARM_SHARE)
+        return run_process(self._command(bootstrap, topic, n_messages), warm_share=JVM_WARM_SHARE, n_warm=n_warm)
 
     def _command(self, bootstrap: str, topic: str, n_messages: int) -> list[str]:
         folder = build(self.project)
@@ -111,12 +111,13 @@ class JvmRival(Contender):
 class StreamsRival(JvmRival):
     """Kafka Streams; its changelog and its anomalies get topics of this run."""
 
-    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:  # noqa: ARG002
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON, n_warm: int = 0) -> Cost:  # noqa: ARG002
         """See `Contender.run`."""
         application = f"bench-streams-{uuid.uuid4().hex[:8]}"
         anomalies = f"{application}-anomalies"
         create_topics(bootstrap, [NewTopic(anomalies, num_partitions=1, replication_factor=1)])
         try:
-            return run_process([*self._command(bootstrap, topic, n_messages), application, anomalies], warm_share=JVM_WARM_SHARE)
+            command = [*self._command(bootstrap, topic, n_messages), application, anomalies]
+            return run_process(command, warm_share=JVM_WARM_SHARE, n_warm=n_warm)
         finally:
             delete_prefixed_topics(bootstrap, application)

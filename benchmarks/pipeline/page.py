@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
+from benchmarks.pipeline.contender import WARM_SHARE
 from benchmarks.pipeline.contenders import CONTENDERS
 from benchmarks.pipeline.summary import find_reference
 
@@ -83,6 +84,10 @@ def describe(report: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in told.items())
     n_repeats = len(next(iter(report["results"].values())))
     what = f"Workload `{report['workload']}` (seed {report['seed']}), {report['n_messages']:,} messages, {n_repeats} repeats"
+    if report.get("warm_messages", 0) > WARM_SHARE * report["n_messages"]:
+        what += f", measured from message {report['warm_messages']:,} on, when every series has been seen"
+    if report.get("n_sessions", 1) > 1:
+        what += f", in {report['n_sessions']} sessions"
     where = f"{machine['cpu']}, {machine['n_cpus']} cores, load {machine['load_before']:.1f} before the run"
     return f"{what}, {report['broker']}; {where}; {versions}; commit {machine['commit'][:7]}."
 

@@ -80,7 +80,7 @@ class EnvironmentRival(Contender):
         versions: dict[str, str] = json.loads(told)
         return versions
 
-    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON) -> Cost:  # noqa: ARG002
+    def run(self, bootstrap: str, topic: str, n_messages: int, record_format: str = METRIC_JSON, n_warm: int = 0) -> Cost:  # noqa: ARG002
         """See `Contender.run`."""
         interpreter = make_environment(_RIVALS / "python" / self.requirements)
-        return run_process([str(interpreter), str(_RIVALS / self.script), bootstrap, topic, str(n_messages)])
+        return run_process([str(interpreter), str(_RIVALS / self.script), bootstrap, topic, str(n_messages)], n_warm=n_warm)
