@@ -18,12 +18,14 @@ from typing import Any
 import llvmlite  # type: ignore[import-untyped]
 import numba
 
+from models.cache_home import cache_home
+
 __all__ = ["SourceLocator", "cache_dir", "list_sources", "source_hash"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("models", "pipeline")
 # How kernels are kept changes nothing about them.
-_NOT_COMPILED = frozenset(_ROOT / "models" / name for name in ("kernel_cache.py", "kernel_store.py"))
+_NOT_COMPILED = frozenset(_ROOT / "models" / name for name in ("cache_home.py", "kernel_cache.py", "kernel_store.py"))
 
 
 def cache_dir() -> Path:
@@ -35,10 +37,7 @@ def cache_dir() -> Path:
     True
     """
     named = os.environ.get("NUMBA_CACHE_DIR")
-    if named:
-        return Path(named)
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(home) / "streamwarden" / "numba"
+    return Path(named) if named else cache_home() / "numba"
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from models.cache_home import cache_home
 
 __all__ = ["cache_folder"]
 
@@ -16,7 +17,6 @@ def cache_folder(name: str) -> Path:
     >>> cache_folder("kafka").name
     'kafka'
     """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(home) / "streamwarden" / name
+    folder = cache_home() / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
