@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -60,23 +61,25 @@ def erf_middle(x: float) -> float:
 
 
 @kernel
-def fill_erf(x: FloatColumn, reach: float, found: FloatColumn) -> None:
-    """Write the error function of every value into `found`, four or eight at a time.
+def fill_erf(x: FloatColumn, reach: float, found: FloatColumn, start: int, stop: int) -> None:
+    """Write the error function of `x` into ``found[start:stop]``, four or eight at a time.
 
     Parameters
     ----------
-    x : (B,) float64
+    x : (stop - start,) float64 at least
     reach : float
         As found by `find_reach`.
-    found : (B,) float64, overwritten
+    found : (B,) float64, mutated
     """
-    for i in range(x.size):
+    first: Any = np.uint64(start)
+    last: Any = np.uint64(stop)
+    for i in range(last - first):
         near = erf_near(x[i])
         middle = math.copysign(erf_middle(abs(x[i])), x[i])
-        found[i] = near if abs(x[i]) < MIDDLE else middle
-    for i in range(x.size):
+        found[first + i] = near if abs(x[i]) < MIDDLE else middle
+    for i in range(last - first):
         if not (abs(x[i]) > LEAST and abs(x[i]) < reach):
-            found[i] = math.erf(x[i])
+            found[first + i] = math.erf(x[i])
 
 
 @cache
@@ -86,7 +89,7 @@ def find_reach() -> float:
     Examples
     --------
     >>> found = np.empty(3)
-    >>> fill_erf(np.array([-0.5, 1.0, 3.0]), find_reach(), found)
+    >>> fill_erf(np.array([-0.5, 1.0, 3.0]), find_reach(), found, 0, 3)
     >>> found.tolist() == [math.erf(-0.5), math.erf(1.0), math.erf(3.0)]
     True
     """

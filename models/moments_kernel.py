@@ -8,6 +8,9 @@ Welford, B. P. (1962). Note on a method for calculating corrected sums of square
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
 
 from models.base import BoolColumn, FloatColumn
 from models.jit import kernel
@@ -43,18 +46,20 @@ def are_finite(mean: float, sum_sq: float) -> bool:
 
 
 @kernel
-def fill_deviations(counts: FloatColumn, sums: FloatColumn, unsure: BoolColumn) -> None:
+def fill_deviations(counts: FloatColumn, sums: FloatColumn, start: int, stop: int, unsure: BoolColumn) -> None:
     """Replace sums of squared deviations by standard deviations, four or eight at a time: the root of `compute_variance`.
 
     Parameters
     ----------
     counts : (B,) float64
-    sums : (B,) float64, mutated
-    unsure : (B,) bool, overwritten
+    sums : (B,) float64, mutated from `start` to `stop`
+    unsure : (stop - start,) bool at least, overwritten
         Room.
     """
-    for i in range(sums.size):
+    first: Any = np.uint64(start)
+    last: Any = np.uint64(stop)
+    for i in range(first, last):
         variance = sums[i] / (counts[i] - 1.0)
         variance = variance if variance > 0.0 else 0.0
         sums[i] = variance if counts[i] > 1.0 else 0.0
-    take_roots(sums, sums.size, unsure)
+    take_roots(sums, start, stop, unsure)

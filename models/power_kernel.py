@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
@@ -65,9 +66,9 @@ if IS_INTERPRETED:
         """``x ** 0.5`` of an `x` that is not negative."""
         return power(x, 0.5)
 
-    def take_roots(x: FloatColumn, n: int, unsure: BoolColumn) -> None:  # noqa: ARG001 - room the compiled form needs
-        """Replace the first `n` of `x` by their roots."""
-        for j in range(n):
+    def take_roots(x: FloatColumn, start: int, stop: int, unsure: BoolColumn) -> None:  # noqa: ARG001 - room the compiled form needs
+        """Replace ``x[start:stop]`` by the roots."""
+        for j in range(start, stop):
             x[j] = power(x[j], 0.5)
 
     def square(x: float) -> float:
@@ -100,15 +101,18 @@ else:
         return _ask_pow(x, 0.5)
 
     @kernel_bare
-    def take_roots(x: FloatColumn, n: int, unsure: BoolColumn) -> None:
-        """Replace the first `n` of `x` by their roots, four or eight at a time; `unsure` is room for `n` flags."""
-        for j in range(n):
+    def take_roots(x: FloatColumn, start: int, stop: int, unsure: BoolColumn) -> None:
+        """Replace ``x[start:stop]`` by the roots, four or eight at a time; `unsure` is room for as many flags."""
+        # An unsigned index needs no test for counting from the end, with which these would be taken one at a time.
+        first: Any = np.uint64(start)
+        last: Any = np.uint64(stop)
+        for j in range(first, last):
             root = math.sqrt(x[j])
             rest = _multiply_add(-root, root, x[j])
             unit = (root + NEXT * root) - root
-            unsure[j] = not (abs(rest) < SURE * root * unit and x[j] > LEAST and x[j] < GREATEST)
-        for j in range(n):
-            x[j] = _ask_pow(x[j], 0.5) if unsure[j] else math.sqrt(x[j])
+            unsure[j - first] = not (abs(rest) < SURE * root * unit and x[j] > LEAST and x[j] < GREATEST)
+        for j in range(first, last):
+            x[j] = _ask_pow(x[j], 0.5) if unsure[j - first] else math.sqrt(x[j])
 
     @kernel_bare
     def square(x: float) -> float:

@@ -15,7 +15,7 @@ from models.jit import kernel_bare
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
-AHEAD = 8
+AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 
 MAX_FLOAT = 1.7976931348623157e308
@@ -71,6 +71,7 @@ def score_learn_many(
     for i in range(slots.size):
         if i + AHEAD < slots.size:
             prefetch(rows, (slots[i + AHEAD],))
+            prefetch(rows, (slots[i + AHEAD] + 1,))
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +17,15 @@ from models.power_kernel import take_root
 from models.prefetch_kernel import prefetch
 
 SQRT_2 = math.sqrt(2.0)
-AHEAD = 8
+AHEAD = np.uint64(40)
 """Samples whose series' state is fetched before their turn."""
+CHUNK = 1024
+"""Samples scored in one go, few enough for the columns to stay in the cache."""
+ONE, BLOCK, FEW, N_MARKS = np.uint64(1), np.uint64(64), np.uint64(8), 4096
+"""Samples scored in one go behind a gate at most, and at least; and a power of two many times that.
+
+Unsigned, as indices are here: an index that cannot be negative needs no test for counting from the end.
+"""
 
 
 @kernel_bare
@@ -78,12 +86,40 @@ def learn_value(rows: FloatColumn, y: float) -> bool:
 
 
 @kernel_inline
-def fetch(rows: FloatColumn, slots: IntColumn, i: int) -> None:
-    """Ask for the state that the samples after the `i`-th will need."""
-    if i + 2 * AHEAD < slots.size:
-        prefetch(rows, (slots[i + 2 * AHEAD], 0))
+def fetch(rows: FloatColumn, slots: IntColumn, i: Any, n: Any) -> None:
+    """Ask for the state that the samples after the `i`-th of `n` will need; both are unsigned."""
+    if i + AHEAD + AHEAD < n:
+        prefetch(rows, (slots[i + AHEAD + AHEAD], 0))
         if rows.shape[1] > WINDOW:
             prefetch(rows, (slots[i + AHEAD], WINDOW + int(rows[slots[i + AHEAD], HEAD])))
+
+
+@kernel_bare
+def learn_known(rows: FloatColumn, slot: int, y: float) -> None:
+    """Learn a finite value."""
+    if rows.shape[1] > WINDOW:
+        learn_windowed(rows, slot, y)
+    else:
+        learn_forever(rows, slot, y)
+
+
+@kernel_inline
+def read_moments(
+    rows: FloatColumn,
+    grace_period: int,
+    slot: int,
+    y: float,
+    i: int,
+    counts: FloatColumn,
+    means: FloatColumn,
+    sums: FloatColumn,
+    ready: BoolColumn,
+) -> None:
+    """Write down what is known before a sample: the moments, and whether it can be scored."""
+    counts[i] = rows[slot, N]
+    means[i] = rows[slot, MEAN]
+    sums[i] = rows[slot, SUM_SQ]
+    ready[i] = math.isfinite(y) and rows[slot, N] >= grace_period
 
 
 @kernel_bare
@@ -96,11 +132,14 @@ def learn_many(
     means: FloatColumn,
     sums: FloatColumn,
     ready: BoolColumn,
+    start: int,
+    stop: int,
 ) -> None:
-    """Learn a batch, and write down what was known before each sample: its moments, and whether it can be scored."""
+    """Learn the samples ``start .. stop-1``, and write down what was known before each."""
     has_window = rows.shape[1] > WINDOW
-    for i in range(slots.size):
-        fetch(rows, slots, i)
+    n: Any = np.uint64(slots.size)
+    for i in range(np.uint64(start), np.uint64(stop)):
+        fetch(rows, slots, i, n)
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
@@ -115,7 +154,7 @@ def learn_many(
                 learn_forever(rows, slot, y)
 
 
-@kernel
+@kernel_bare
 def score_many(
     reach: float,
     values: FloatColumn,
@@ -123,13 +162,25 @@ def score_many(
     expected: FloatColumn,
     scale: FloatColumn,
     ready: BoolColumn,
+    start: int,
+    stop: int,
     z: FloatColumn,
+    unsure: BoolColumn,
 ) -> None:
-    """Score a batch by means and deviations, four or eight samples at a time; `z`: room."""
-    for i in range(values.size):
-        z[i] = (values[i] - expected[i]) / scale[i] / SQRT_2
-    fill_erf(z, reach, scores)
-    for i in range(values.size):
+    """Score the samples ``start .. stop-1`` by what `read_moments` wrote into the columns, four or eight at a time.
+
+    Parameters
+    ----------
+    z, unsure : (stop - start,) at least, overwritten
+        Room.
+    """
+    fill_deviations(scores, scale, start, stop, unsure)
+    first: Any = np.uint64(start)
+    last: Any = np.uint64(stop)
+    for i in range(first, last):
+        z[i - first] = (values[i] - expected[i]) / scale[i] / SQRT_2
+    fill_erf(z, reach, scores, start, stop)
+    for i in range(first, last):
         found = 2.0 * abs(0.5 * (1.0 + scores[i]) - 0.5)
         found = found if scale[i] != 0.0 else 1.0
         scores[i] = found if ready[i] else 0.0
@@ -138,7 +189,7 @@ def score_many(
 
 
 @kernel_bare
-def score_learn_gated(
+def score_learn_in_turn(
     rows: FloatColumn,
     grace_period: int,
     gate: FloatColumn,
@@ -149,14 +200,11 @@ def score_learn_gated(
     expected: FloatColumn,
     scale: FloatColumn,
     ready: BoolColumn,
+    start: int,
+    stop: int,
 ) -> None:
-    """`score_learn_many` where what is learned depends on the scores."""
-    has_window = rows.shape[1] > WINDOW
-    for i in range(slots.size):
-        fetch(rows, slots, i)
-        if i + AHEAD < slots.size and gate_rows.shape[0]:
-            prefetch(gate_rows, (slots[i + AHEAD], 0))
-            prefetch(gate_rows, (slots[i + AHEAD], 8))
+    """Score and learn one sample after the other."""
+    for i in range(start, stop):
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
@@ -173,10 +221,61 @@ def score_learn_gated(
         scores[i] = found
         ready[i] = is_ready
         if is_finite and admits(gate, gate_rows, slot, found):
-            if has_window:
-                learn_windowed(rows, slot, y)
-            else:
-                learn_forever(rows, slot, y)
+            learn_known(rows, slot, y)
+
+
+@kernel_bare
+def score_learn_gated(
+    rows: FloatColumn,
+    grace_period: int,
+    reach: float,
+    gate: FloatColumn,
+    gate_rows: FloatColumn,
+    slots: IntColumn,
+    values: FloatColumn,
+    scores: FloatColumn,
+    expected: FloatColumn,
+    scale: FloatColumn,
+    ready: BoolColumn,
+    z: FloatColumn,
+    unsure: BoolColumn,
+    marks: IntColumn,
+) -> None:
+    """`score_learn_many` where what is learned depends on the scores.
+
+    Scores in bulk want samples that do not depend on each other: those up to the next sample of a series that has one already.
+
+    Parameters
+    ----------
+    z, unsure : (BLOCK,), overwritten
+    marks : (N_MARKS,) int64, overwritten
+        Begins as zeros: where a series has a sample in a block, the number of the block.
+    """
+    n: Any = np.uint64(slots.size)
+    start: Any = np.uint64(0)
+    block = 0
+    while start < n:
+        most = min(start + BLOCK, n)
+        block += 1
+        stop = start
+        while stop < most and marks[slots[stop] & (N_MARKS - 1)] != block:
+            marks[slots[stop] & (N_MARKS - 1)] = block
+            fetch(rows, slots, stop, n)
+            if stop + AHEAD < n and gate_rows.shape[0]:
+                prefetch(gate_rows, (slots[stop + AHEAD], 0))
+                prefetch(gate_rows, (slots[stop + AHEAD], gate_rows.shape[1] - 1))
+            read_moments(rows, grace_period, slots[stop], values[stop], stop, scores, expected, scale, ready)
+            stop += ONE
+        if stop - start < FEW:
+            # What follows is likely to be as close.
+            stop = most
+            score_learn_in_turn(rows, grace_period, gate, gate_rows, slots, values, scores, expected, scale, ready, start, stop)
+        else:
+            score_many(reach, values, scores, expected, scale, ready, start, stop, z, unsure)
+            for i in range(start, stop):
+                if math.isfinite(values[i]) and admits(gate, gate_rows, slots[i], scores[i]):
+                    learn_known(rows, slots[i], values[i])
+        start = stop
 
 
 @kernel
@@ -195,8 +294,13 @@ def score_learn_many(
 ) -> None:
     """Prequential pass over a batch; see `models.base.Estimator.score_learn_many` for shapes.  `rows` is mutated."""
     if gate[0] == OPEN:
-        learn_many(rows, grace_period, slots, values, scores, expected, scale, ready)
-        fill_deviations(scores, scale, np.empty(slots.size, np.bool_))
-        score_many(reach, values, scores, expected, scale, ready, np.empty(slots.size))
+        z, unsure = np.empty(CHUNK), np.empty(CHUNK, np.bool_)
+        for start in range(0, slots.size, CHUNK):
+            stop = min(start + CHUNK, slots.size)
+            learn_many(rows, grace_period, slots, values, scores, expected, scale, ready, start, stop)
+            score_many(reach, values, scores, expected, scale, ready, start, stop, z, unsure)
     else:
-        score_learn_gated(rows, grace_period, gate, gate_rows, slots, values, scores, expected, scale, ready)
+        z, unsure, marks = np.empty(BLOCK), np.empty(BLOCK, np.bool_), np.zeros(N_MARKS, np.int64)
+        score_learn_gated(
+            rows, grace_period, reach, gate, gate_rows, slots, values, scores, expected, scale, ready, z, unsure, marks
+        )

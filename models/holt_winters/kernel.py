@@ -15,7 +15,7 @@ from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 ALPHA, BETA, GAMMA = 0, 1, 2
-AHEAD = 8
+AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 
 

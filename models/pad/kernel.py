@@ -16,7 +16,7 @@ from models.power_kernel import square
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
-AHEAD = 8
+AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 
 

@@ -15,7 +15,7 @@ from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 MIN_INSTANCES, DELTA, THRESHOLD, ALPHA, UP, DOWN = 0, 1, 2, 3, 4, 5
-AHEAD = 8
+AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 
 
@@ -79,6 +79,7 @@ def update_many(
     for i in range(slots.size):
         if i + AHEAD < slots.size:
             prefetch(rows, (slots[i + AHEAD],))
+            prefetch(rows, (slots[i + AHEAD] + 1,))
         found = take(rows, knobs, slots[i], values[i])
         scores[i] = 1.0 if found == 2 else 0.0
         ready[i] = found > 0

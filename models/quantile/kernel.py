@@ -17,7 +17,7 @@ from models.jit import kernel, kernel_bare
 from models.prefetch_kernel import prefetch
 from models.quantile.state import ESTIMATE, ESTIMATE_WIDTH, HIGH, LOW, N
 
-AHEAD = 8
+AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 MAX_FLOAT = 1.7976931348623157e308
 
@@ -283,6 +283,7 @@ def score_learn_many(
         if i + AHEAD < slots.size and not has_window:
             for column in range(0, estimates.shape[1], 8):
                 prefetch(estimates, (slots[i + AHEAD], column))
+            prefetch(estimates, (slots[i + AHEAD], estimates.shape[1] - 1))
         slot = slots[i]
         y = values[i]
         scores[i], expected[i], scale[i] = 0.0, math.nan, math.nan

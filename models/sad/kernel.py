@@ -16,7 +16,7 @@ from models.quantile.kernel import get_quantile, update_quantile
 from models.sad.state import ESTIMATE, MEAN, SUM_SQ, N
 
 MAX_FLOAT = 1.7976931348623157e308
-AHEAD = 16
+AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 
 
@@ -80,6 +80,7 @@ def learn_many(
         if i + AHEAD < slots.size:
             for column in range(0, rows.shape[1], 8):
                 prefetch(rows, (slots[i + AHEAD], column))
+            prefetch(rows, (slots[i + AHEAD], rows.shape[1] - 1))
         slot = slots[i]
         y = values[i]
         is_finite = math.isfinite(y)
@@ -109,7 +110,7 @@ def score_learn_many(
     """Prequential pass over a batch; see `models.base.Estimator.score_learn_many`.  `rows` is mutated."""
     if gate[0] == OPEN:
         learn_many(rows, grace_period, slots, values, scores, expected, scale, ready)
-        fill_deviations(scores, scale, np.empty(slots.size, np.bool_))
+        fill_deviations(scores, scale, 0, slots.size, np.empty(slots.size, np.bool_))
         for i in range(slots.size):
             found = abs((values[i] - expected[i]) / (scale[i] + 1e-10))
             found = found if found < MAX_FLOAT else MAX_FLOAT

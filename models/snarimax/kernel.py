@@ -93,7 +93,7 @@ def predict(
     """Regression on the first `n` features of `x`, each scaled by what has been seen of it; `roots`, `unsure`: room."""
     for j in range(n):
         roots[j] = terms[slot, columns[j], VARIANCE]
-    take_roots(roots, n, unsure)
+    take_roots(roots, 0, n, unsure)
     total = 0.0
     for j in range(n):
         z = (x[j] - terms[slot, columns[j], MEAN]) / roots[j] if roots[j] != 0.0 else 0.0
@@ -156,7 +156,7 @@ def step_down(
         room[NEW_COUNT, j] = count
         room[NEW_MEAN, j] = moved
         room[NEW_VARIANCE, j] = roots[j]
-    take_roots(roots, n, unsure)
+    take_roots(roots, 0, n, unsure)
     total = 0.0
     for j in range(n):
         z = (x[j] - room[NEW_MEAN, j]) / roots[j] if roots[j] != 0.0 else 0.0

@@ -11,7 +11,7 @@ from models.prefetch_kernel import prefetch
 from models.svm.state import INTERCEPT, WEIGHTS, N
 
 NU, RATE, INTERCEPT_RATE, CLIP = 0, 1, 2, 3
-AHEAD = 8
+AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 
 
@@ -106,6 +106,7 @@ def score_learn_many(
         if i + AHEAD < slots.size:
             for column in range(0, rows.shape[1], 8):
                 prefetch(rows, (slots[i + AHEAD], column))
+            prefetch(rows, (slots[i + AHEAD], rows.shape[1] - 1))
         slot = slots[i]
         is_empty = True
         for column in range(X.shape[1]):

@@ -18,11 +18,11 @@ def test_every_value_is_the_librarys(reach: float) -> None:
     x = np.concatenate([rng.normal(0.0, 0.7, 300_000), rng.uniform(-1.3, 1.3, 300_000), 10.0 ** rng.uniform(-12, 3, 20_000)])
     x = np.concatenate([x, edges, around, -np.array(edges)])
     found = np.empty(x.size)
-    fill_erf(x, reach, found)
+    fill_erf(x, reach, found, 0, x.size)
     assert found.tobytes() == np.array([math.erf(value) for value in x.tolist()]).tobytes()
 
 
 def test_nan_stays_nan() -> None:
     found = np.zeros(3)
-    fill_erf(np.array([0.5, math.nan, 1.0]), find_reach(), found)
+    fill_erf(np.array([0.5, math.nan, 1.0]), find_reach(), found, 0, 3)
     assert np.isnan(found).tolist() == [False, True, False]

@@ -24,7 +24,7 @@ def test_square_of_any_float(x: float) -> None:
 def test_many() -> None:
     x = np.random.default_rng(1).lognormal(0.0, 20.0, 300_000)
     roots = x.copy()
-    take_roots(roots, x.size, np.empty(x.size, dtype=np.bool_))
+    take_roots(roots, 0, x.size, np.empty(x.size, dtype=np.bool_))
     expected = [value**0.5 for value in x.tolist()]
     assert roots.tolist() == expected
     assert [take_root(value) for value in x.tolist()] == expected
