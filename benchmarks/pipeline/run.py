@@ -39,6 +39,7 @@ _N_MESSAGES = 2_000_000
 _REQUESTS_PER_MESSAGE = 200
 _LEAST_MESSAGES = 5_000
 _MANY_SERIES = 1_000_000
+_PRIOR_SECS = 60.0
 _FAILURES = (RuntimeError, OSError, subprocess.SubprocessError, KafkaException)
 _SPECIAL = frozenset({"worker-ordinary", "worker-checked", "worker-unchecked", "worker-forest"})
 
@@ -178,7 +179,8 @@ class Clock:
     @property
     def remaining_secs(self) -> float:
         """What is left, as estimated and as far as the estimate has been wrong so far."""
-        pace = self._spent_secs / self.done_secs if self.done_secs else 1.0
+        # As if a minute had gone as estimated before: the first seconds tell little.
+        pace = (self._spent_secs + _PRIOR_SECS) / (self.done_secs + _PRIOR_SECS)
         return max(self._total_secs - self.done_secs, 0.0) * pace
 
     def has_time_for(self, estimated_secs: float) -> bool:

@@ -134,12 +134,14 @@ def test_the_full_suite_fits_into_a_time(suite: Any, tmp_path: Path, monkeypatch
 def test_the_rest_is_reckoned_from_what_the_first_took(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
-    clock = Clock(100.0, None)
-    now[0] = 20.0
-    clock.finish(10.0)
-    assert clock.remaining_secs == 180.0
-    clock.skip(40.0)
-    assert clock.remaining_secs == 100.0
+    clock = Clock(1_000.0, None)
+    assert clock.remaining_secs == 1_000.0
+    now[0] = 1_140.0
+    # Twice as slow, beside a minute as estimated.
+    clock.finish(540.0)
+    assert clock.remaining_secs == 460.0 * 2
+    clock.skip(60.0)
+    assert clock.remaining_secs == 400.0 * 2
 
 
 def test_a_million_series_are_measured_when_all_have_been_seen() -> None:
