@@ -26,7 +26,9 @@ from pipeline.codecs.fetched_kernel import (
     KEY_LENGTH,
     KEY_START,
     LAST_DELTA,
+    LENGTH_END,
     MAGIC,
+    MAGIC_AT,
     MIN_RECORD_BYTES,
     N_COLUMNS,
     N_FIELDS,
@@ -46,7 +48,7 @@ from pipeline.codecs.headers import FetchedHeaders
 from pipeline.codecs.record import RecordBatch
 from pipeline.errors import DecodeError
 
-__all__ = ["AbortedTransaction", "Fetched", "Stop", "read_fetched"]
+__all__ = ["AbortedTransaction", "Fetched", "Stop", "count_older_bytes", "read_fetched"]
 
 AbortedTransaction = tuple[int, int]
 """Producer id and first offset, as a fetch response lists them."""
@@ -54,6 +56,7 @@ AbortedTransaction = tuple[int, int]
 _IntColumn = npt.NDArray[np.int64]
 _CODEC_MASK, _TRANSACTIONAL, _CONTROL = 7, 16, 32
 _MAX_OFFSET = 2**63 - 2**32
+_batch_length = struct.Struct(">i")
 _ABORT_MARKER = struct.pack(">hh", 0, 0)
 
 
@@ -194,6 +197,24 @@ def read_fetched(
         headers=FetchedHeaders(buffer, columns[HEADERS_START], n_headers) if n_headers.any() else {},
     )
     return Fetched(batch, stop, int(good[-1, END]) if n_good else start, still_aborting, not_reached)
+
+
+def count_older_bytes(data: bytes) -> int:
+    """Bytes at the front that are messages of format 0 or 1; all, when a batch of a format yet to come stands there.
+
+    aiokafka takes everything in a fetch to be of the format of what stands first, and ends in an error where format 2 begins.
+
+    Examples
+    --------
+    >>> old = bytes(8) + (5).to_bytes(4, "big") + bytes(4) + b"\\1"
+    >>> count_older_bytes(old + old + bytes(8) + (5).to_bytes(4, "big") + bytes(4) + b"\\2"), count_older_bytes(old[:14])
+    (34, 14)
+    """
+    at = 0
+    while len(data) - at > MAGIC_AT and data[at + MAGIC_AT] < 2:
+        (length,) = _batch_length.unpack_from(data, at + LENGTH_END - _batch_length.size)
+        at += LENGTH_END + max(length, MAGIC_AT + 1 - LENGTH_END)
+    return at or len(data)
 
 
 def _find_first_odd(headers: _IntColumn) -> tuple[Stop, int]:

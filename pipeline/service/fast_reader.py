@@ -15,7 +15,7 @@ import aiokafka
 from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 
-from pipeline.codecs.fetched import Stop, read_fetched
+from pipeline.codecs.fetched import Stop, count_older_bytes, read_fetched
 from pipeline.codecs.record import RecordBatch
 
 __all__ = ["FastReader", "KeptRecords", "find_obstacle", "keep_fetched_bytes"]
@@ -170,6 +170,10 @@ class FastReader:
             kept.batch, kept.stop, kept.n_read = fetched.batch, fetched.stop, fetched.n_bytes
             return kept
         # aiokafka's records have not been begun: they are those of the rest, in the state in which reading ended.
-        rest = KeptRecords(kept.data[fetched.n_bytes :], fetched.batch, fetched.stop)
+        left = kept.data[fetched.n_bytes :]
+        if fetched.stop is Stop.OTHER_FORMAT:
+            # What follows in format 2 comes with the next fetch.
+            left = left[: count_older_bytes(left)]
+        rest = KeptRecords(left, fetched.batch, fetched.stop)
         records._records = rest
         return rest

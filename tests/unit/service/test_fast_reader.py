@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import struct
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from hypothesis import given, settings
@@ -100,6 +102,27 @@ def test_what_is_not_read_fast_is_left_to_the_ordinary_reader() -> None:
         if ordinary[2] is None:
             assert fast == ordinary
     assert seen == {Stop.OTHER_FORMAT, Stop.CRC, Stop.COMPRESSION, Stop.DAMAGED}
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+@pytest.mark.parametrize("compression", [0, 1])
+def test_a_topic_that_was_upgraded_is_read_through(magic: int, compression: int) -> None:
+    """Older messages, then batches of format 2, in one fetch: aiokafka alone ends in an error there."""
+    builder = LegacyRecordBatchBuilder(magic=magic, compression_type=compression, batch_size=10_000)
+    for offset in range(3):
+        builder.append(offset, timestamp=1_000, key=b"k", value=b"old")
+    older = bytes(builder.build())
+    newer = pack_batch([Row(3, 0, None, b"new"), Row(4, 0, None, b"newer")])
+    if compression:
+        # The message around compressed ones bears the offset of the last of them, as brokers set it.
+        older = struct.pack(">q", 2) + older[8:]
+    (rows, position, error), ordinary, stops = drain_both(older + newer, 0, None, 100)
+    assert ([row.value for row in rows], position, error) == ([b"old"] * 3, 3, None)
+    assert stops == [Stop.OTHER_FORMAT]
+    assert ordinary[2] is SystemError
+    # What the next fetch brings.
+    (rows, position, error), _, stops = drain_both(newer, 3, None, 100)
+    assert ([row.value for row in rows], position, error, stops) == ([b"new", b"newer"], 5, None, [])
 
 
 def test_a_seek_between_two_portions_is_noticed() -> None:
