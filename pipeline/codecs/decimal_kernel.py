@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from models.base import FloatColumn
-from models.jit import kernel_inline
+from models.jit import kernel_bare, kernel_inline
 from models.state_array import StateArray
 
 MIN_POWER, MAX_POWER = -342, 308
@@ -78,31 +78,9 @@ def count_leading_zeros(number: Any) -> int:
     return n
 
 
-@kernel_inline
-def round_decimal(
-    mantissa: Any, power: int, bits: StateArray, value: FloatColumn, at: int, exact: FloatColumn, fives: StateArray
-) -> bool:
-    """Write the float nearest to ``mantissa * 10**power``; False when that is not certain, nor within the normal range.
-
-    Parameters
-    ----------
-    mantissa : uint64
-    power : int
-    bits : (N,) uint64
-        The bits of `value`.
-    value : (N,) float64, written at `at`
-    exact, fives
-        `EXACT_POWERS` and `POWERS_OF_FIVE`.
-    """
-    if mantissa == _U0:
-        value[at] = 0.0
-        return True
-    if mantissa <= _TWO_53 and -MAX_EXACT_POWER <= power <= MAX_EXACT_POWER:
-        if power < 0:
-            value[at] = np.float64(mantissa) / exact[-power]
-        else:
-            value[at] = np.float64(mantissa) * exact[power]
-        return True
+@kernel_bare
+def round_product(mantissa: Any, power: int, bits: StateArray, at: int, fives: StateArray) -> bool:
+    """What `round_decimal` says of numbers that one operation does not settle; `mantissa` is not 0."""
     if power < MIN_POWER or power > MAX_POWER:
         return False
     n_zeros = count_leading_zeros(mantissa)
@@ -133,3 +111,31 @@ def round_decimal(
         return False
     bits[at] = (np.uint64(exponent) << _U52) | (digits & ~_HIDDEN)
     return True
+
+
+@kernel_inline
+def round_decimal(
+    mantissa: Any, power: int, bits: StateArray, value: FloatColumn, at: int, exact: FloatColumn, fives: StateArray
+) -> bool:
+    """Write the float nearest to ``mantissa * 10**power``; False when that is not certain, nor within the normal range.
+
+    Parameters
+    ----------
+    mantissa : uint64
+    power : int
+    bits : (N,) uint64
+        The bits of `value`.
+    value : (N,) float64, written at `at`
+    exact, fives
+        `EXACT_POWERS` and `POWERS_OF_FIVE`.
+    """
+    if mantissa == _U0:
+        value[at] = 0.0
+        return True
+    if mantissa <= _TWO_53 and -MAX_EXACT_POWER <= power <= MAX_EXACT_POWER:
+        if power < 0:
+            value[at] = np.float64(mantissa) / exact[-power]
+        else:
+            value[at] = np.float64(mantissa) * exact[power]
+        return True
+    return round_product(mantissa, power, bits, at, fives)

@@ -1,6 +1,6 @@
 """Kernels that read JSON strictly (RFC 8259): whatever is not certain to be right is `UNSURE`, position -1, for others to judge.
 
-`words` is the 8 bytes from every position on as one little-endian integer; it may be read at ``at`` when ``at + 8 <= end``.
+`words` is the 8 bytes from every position on as one little-endian integer, as far as there are 8.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from models.base import IntColumn
 from models.jit import kernel_bare, kernel_inline
 from models.state_array import StateArray
 from pipeline.codecs.decimal_kernel import MAX_DIGITS
@@ -26,6 +25,10 @@ _QUOTES = np.uint64(0x2222222222222222)
 _BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
 _SPACES = np.uint64(0x2020202020202020)
 _BYTE_NUMBERS = np.uint64(0x0001020304050607)
+_ZEROS = np.uint64(0x3030303030303030)
+_PAST_NINE = np.uint64(0x7676767676767676)
+"""Added to a byte from 0 to 127, sets its highest bit from 10 on."""
+TENS = np.array([10**power for power in range(9)], dtype=np.uint64)
 _U7, _U56 = np.uint64(7), np.uint64(56)
 
 
@@ -98,67 +101,95 @@ def skip_text(data: StateArray, words: StateArray, at: int, end: int) -> int:
             return -1
 
 
-@kernel_inline
-def read_number(data: StateArray, at: int, end: int, parts: IntColumn) -> tuple[int, Any]:
-    """Position after a number, and its decimal digits as one uint64; -1 when it is no number of up to 19 digits.
+@kernel_bare
+def read_digits(data: StateArray, words: StateArray, at: int, end: int, number: Any) -> tuple[int, Any]:
+    """Position after the digits from `at` on, and `number` with them appended, modulo 2**64.
 
-    Parameters
-    ----------
-    parts : (3,) int64, written
-        Power of ten of the last digit, 1 = negative, 1 = written as an integer.
+    Eight at once, as in D. Lemire, "Number parsing at a gigabyte per second", section 4: digits that are fewer move to the high bytes,
+    behind zeros.
     """
-    parts[1] = 0
-    if byte_at(data, at, end) == MINUS:
-        parts[1] = 1
+    while at < words.size:
+        digits = words[at] ^ _ZEROS
+        marks = ((digits + _PAST_NINE) | digits) & _HIGH_BITS
+        n: Any = np.int64(8)
+        if marks != np.uint64(0):
+            n = np.int64((((marks & (~marks + np.uint64(1))) >> _U7) * _BYTE_NUMBERS) >> _U56)
+        n = min(n, end - at)
+        if n <= 0:
+            return at, number
+        digits = digits << np.uint64(64 - 8 * n)
+        digits = ((digits * np.uint64(2561)) >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
+        digits = ((digits * np.uint64(6553601)) >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
+        digits = (digits * np.uint64(42949672960001)) >> np.uint64(32)
+        number = number * TENS[n] + digits
+        at += n
+        if n < 8:
+            return at, number
+    while at < end and ZERO <= data[at] <= NINE:
+        number = number * np.uint64(10) + np.uint64(data[at] - ZERO)
+        at += 1
+    return at, number
+
+
+@kernel_bare
+def is_short(data: StateArray, first: int, end: int, n_digits: int) -> bool:
+    """Whether at most 19 of the digits, between which a point may stand, follow the zeros in front, which take no room."""
+    while first < end and (data[first] == ZERO or data[first] == DOT):
+        if data[first] == ZERO:
+            n_digits -= 1
+        first += 1
+    return n_digits <= MAX_DIGITS
+
+
+@kernel_bare
+def read_exponent(data: StateArray, at: int, end: int) -> tuple[int, int]:
+    """The exponent that stands behind an e, and the position after it; -1 when it is none of up to 4 digits."""
+    sign = byte_at(data, at, end)
+    if sign in (MINUS, PLUS):
         at += 1
     first = at
-    mantissa = np.uint64(0)
-    while at < end and ZERO <= data[at] <= NINE:
-        mantissa = mantissa * np.uint64(10) + np.uint64(data[at] - ZERO)
+    exponent = 0
+    while at < end and ZERO <= data[at] <= NINE and at - first <= MAX_EXPONENT_DIGITS:
+        exponent = exponent * 10 + int(data[at] - ZERO)
         at += 1
+    if at == first or at - first > MAX_EXPONENT_DIGITS:
+        at = -1
+    return -exponent if sign == MINUS else exponent, at
+
+
+@kernel_inline
+def read_number(data: StateArray, words: StateArray, at: int, end: int) -> tuple[int, Any, int, int, int]:
+    """Position after a number; its decimal digits as one uint64; the power of ten of the last; 1 = negative; 1 = written as an integer.
+
+    The position is -1 when it is no number of up to 19 digits.
+    """
+    is_negative = 0
+    if byte_at(data, at, end) == MINUS:
+        is_negative = 1
+        at += 1
+    first = at
+    at, mantissa = read_digits(data, words, at, end, np.uint64(0))
     n_digits = at - first
-    if n_digits == 0 or (n_digits > 1 and data[first] == ZERO):
-        return -1, mantissa
     power = 0
     is_integer = 1
+    if n_digits == 0 or (n_digits > 1 and data[first] == ZERO):
+        return -1, mantissa, power, is_negative, is_integer
     if byte_at(data, at, end) == DOT:
         is_integer = 0
         at += 1
         dot = at
-        while at < end and ZERO <= data[at] <= NINE:
-            mantissa = mantissa * np.uint64(10) + np.uint64(data[at] - ZERO)
-            at += 1
+        at, mantissa = read_digits(data, words, at, end, mantissa)
         power = dot - at
         if power == 0:
-            return -1, mantissa
+            return -1, mantissa, power, is_negative, is_integer
         n_digits -= power
-    if n_digits > MAX_DIGITS:
-        # Zeros in front take no room.
-        while data[first] == ZERO or data[first] == DOT:
-            if data[first] == ZERO:
-                n_digits -= 1
-            first += 1
-            if first == at:
-                break
-        if n_digits > MAX_DIGITS:
-            return -1, mantissa
+    if n_digits > MAX_DIGITS and not is_short(data, first, at, n_digits):
+        return -1, mantissa, power, is_negative, is_integer
     if (byte_at(data, at, end) | 32) == 101:
         is_integer = 0
-        at += 1
-        sign = byte_at(data, at, end)
-        if sign in (MINUS, PLUS):
-            at += 1
-        first = at
-        exponent = 0
-        while at < end and ZERO <= data[at] <= NINE and at - first <= MAX_EXPONENT_DIGITS:
-            exponent = exponent * 10 + int(data[at] - ZERO)
-            at += 1
-        if at == first or at - first > MAX_EXPONENT_DIGITS:
-            return -1, mantissa
-        power += -exponent if sign == MINUS else exponent
-    parts[0] = power
-    parts[2] = is_integer
-    return at, mantissa
+        exponent, at = read_exponent(data, at + 1, end)
+        power += exponent
+    return at, mantissa, power, is_negative, is_integer
 
 
 @kernel_bare

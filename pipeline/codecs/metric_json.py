@@ -24,6 +24,7 @@ from pipeline.codecs.key_slices import KeySlices, view_words
 from pipeline.codecs.label_fault import explain_labels
 from pipeline.codecs.metric_json_kernel import GOOD, LABELS_LENGTH, N_SPANS, UNSURE, hash_keys, scan_metrics
 from pipeline.codecs.record import RecordBatch
+from pipeline.codecs.skeletons import Skeletons
 from pipeline.errors import DecodeError
 
 __all__ = ["MetricJsonCodec", "labels_of"]
@@ -139,6 +140,7 @@ class MetricJsonCodec:
     def __init__(self, *, is_scanned: bool = True) -> None:
         self._decode = msgspec.json.Decoder(_Record).decode
         self._is_scanned = is_scanned
+        self._skeletons = Skeletons()
 
     def decode(self, batch: RecordBatch) -> Points:
         """One point of every good record."""
@@ -152,6 +154,7 @@ class MetricJsonCodec:
         spans = np.empty((N_SPANS, n), dtype=np.int64)
         hashes = np.empty(n, dtype=np.uint64)
         data, words = np.frombuffer(batch.buffer, np.uint8), view_words(batch.buffer)
+        kept = self._skeletons
         n_other = scan_metrics(
             data,
             words,
@@ -159,13 +162,17 @@ class MetricJsonCodec:
             np.ascontiguousarray(batch.value_length),
             EXACT_POWERS,
             POWERS_OF_FIVE,
+            kept.rows,
+            kept.index,
+            kept.texts,
+            kept.words,
+            kept.totals,
             status,
             value,
             value.view(np.uint64),
             event_time_ns,
             spans,
             hashes,
-            np.empty(3, dtype=np.int64),
         )
         row = np.arange(n, dtype=np.int64)
         bad: list[BadRecord] = []

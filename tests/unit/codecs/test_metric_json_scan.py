@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.codecs import skeletons
 from pipeline.codecs.base import Points
 from pipeline.codecs.metric_json import MetricJsonCodec
 from pipeline.codecs.record import RecordBatch
 from tests.unit.checked_program import run_with_setting
-from tests.unit.codecs.metric_cases import make_number, make_record
+from tests.unit.codecs.metric_cases import INTERESTING, SPACES, WORDS, make_labels, make_number, make_record, make_text, make_time
 
 SCANNED = MetricJsonCodec()
 TYPED = MetricJsonCodec(is_scanned=False)
@@ -173,10 +174,124 @@ def test_any_bytes(values: list[bytes | None]) -> None:
     check(values)
 
 
+def make_round(rng: random.Random, n_series: int) -> list[list[str]]:
+    """What each record of a round is made of: what stands before, between and behind two values, and which of them comes first."""
+    series = []
+    for _ in range(n_series):
+        fields = [
+            ("name", make_text(rng, rng.choice(["cpu", "mem", *WORDS]))),
+            ("labels", make_labels(rng)),
+            ("ts", "T"),
+            ("value", "V"),
+        ]
+        if rng.random() < 0.3:
+            fields.append(
+                (rng.choice(["unit", "value", "ts", "name", "labels"]), rng.choice(["1", '"x"', "null", "{}", "1700000000"]))
+            )
+        if rng.random() < 0.5:
+            rng.shuffle(fields)
+        space = rng.choice(SPACES) if rng.random() < 0.2 else ""
+        series.append(["{"] + [f'{space}"{name}":{value}' for name, value in fields] + ["}"])
+    return series
+
+
+def spell(rng: random.Random, fields: list[str]) -> bytes:
+    """A record of a round, now and then with a number that is none, a byte changed or lost, or cut off."""
+    time, value = (str(1_700_000_000_000 + rng.randint(0, 10**6)), f"{rng.gauss(50, 9):.{rng.randint(0, 12)}f}")
+    if rng.random() < 0.1:
+        time, value = make_time(rng), make_number(rng)
+    text = fields[0] + ",".join(fields[1:-1]) + fields[-1]
+    record = bytearray(text.replace(":T", ":" + time).replace(":V", ":" + value).encode(errors="surrogatepass"))
+    if rng.random() < 0.1:
+        at = rng.randrange(len(record))
+        kind = rng.randrange(4)
+        if kind == 0:
+            record[at] = rng.choice(INTERESTING)
+        elif kind == 1:
+            del record[at : at + rng.randint(1, 3)]
+        elif kind == 2:
+            record[at:at] = bytes([rng.choice(INTERESTING)])
+        else:
+            record = record[:at]
+    return bytes(record)
+
+
+def compare_rounds(n_cases: int, seed: int) -> tuple[int, int]:
+    """Compare rounds of series that are told nearly the same again and again; how many points there were, how many repeated one."""
+    rng = random.Random(seed)
+    n_points = n_repeated = 0
+    for _ in range(n_cases):
+        series = make_round(rng, rng.randint(1, 12))
+        codec = MetricJsonCodec()
+        for _ in range(rng.randint(3, 10)):
+            if rng.random() < 0.2:
+                rng.shuffle(series)
+            if rng.random() < 0.2:
+                series[rng.randrange(len(series))] = make_round(rng, 1)[0]
+            batch = batch_of([spell(rng, fields) for fields in series if rng.random() < 0.95])
+            scanned = codec.decode(batch)
+            assert facts(scanned) == facts(TYPED.decode(batch))
+            assert {bytes(key): h for key, h in zip(scanned.keys, scanned.keys.hashes.tolist(), strict=True)} == {  # type: ignore[attr-defined]
+                bytes(key): h
+                for key, h in zip(scanned.keys, SCANNED.decode(batch).keys.hashes.tolist(), strict=True)  # type: ignore[attr-defined]
+            }
+            n_points += len(scanned)
+        n_repeated += codec._skeletons.n_repeated
+    return n_points, n_repeated
+
+
+def test_records_that_nearly_repeat_others() -> None:
+    n_points, n_repeated = compare_rounds(700, seed=4)
+    assert n_points > 15_000
+    assert n_repeated > n_points // 5
+
+
+def test_rounds_of_many_series_are_forgotten_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More series than there is room for: the same points, and no more than a little trouble."""
+    values = [
+        [record(name='"cpu"', labels=f'{{"host":"n{i}"}}', ts=str(1_700_000_000 + r), value=str(i + r)) for i in range(300)]
+        for r in range(8)
+    ]
+    monkeypatch.setattr(skeletons, "MAX_ROWS", 256)
+    codec = MetricJsonCodec()
+    for one in values:
+        assert facts(codec.decode(batch_of(one))) == facts(TYPED.decode(batch_of(one)))
+    assert codec._skeletons.is_paused
+    assert codec._skeletons.n_repeated == 0
+    codec = MetricJsonCodec()
+    for one in values:
+        codec.decode(batch_of(one[:200]))
+    assert len(codec._skeletons) == 200
+    # The last record of a batch is scanned, for eight bytes behind it cannot be read; and once the first one after it.
+    assert codec._skeletons.n_repeated == 7 * 199 - 1
+
+
+def test_series_in_another_order_each_time_are_left_in_peace() -> None:
+    rng = random.Random(5)
+    codec = MetricJsonCodec()
+    values = [record(name='"cpu"', labels=f'{{"host":"n{i}"}}', ts="1700000000", value=str(i)) for i in range(1_000)]
+    for _ in range(8):
+        rng.shuffle(values)
+        assert facts(codec.decode(batch_of(values))) == facts(TYPED.decode(batch_of(values)))
+    assert codec._skeletons.is_paused
+
+
+def test_a_skeleton_longer_than_what_is_kept_is_scanned() -> None:
+    codec = MetricJsonCodec()
+    for n in (5_000, 300):
+        values = [record(name='"cpu"', labels=f'{{"host":"{"n" * n}{i}"}}', ts="1700000000", value="1") for i in range(20)] * 30
+        assert facts(codec.decode(batch_of(values))) == facts(TYPED.decode(batch_of(values)))
+    assert len(codec._skeletons) == 20
+
+
 @pytest.mark.parametrize("setting", ["NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"])
 def test_kernels_read_inside_of_their_buffers_and_agree_with_plain_python(setting: str, tmp_path: object) -> None:
-    program = "from tests.unit.codecs.test_metric_json_scan import compare_many; print(compare_many(12, seed=8))"
-    assert int(run_with_setting(program, setting, tmp_path)) == compare_many(12, seed=8)
+    program = (
+        "from tests.unit.codecs.test_metric_json_scan import compare_many, compare_rounds; "
+        "print(compare_many(12, seed=8), *compare_rounds(40, seed=9))"
+    )
+    expected = f"{compare_many(12, seed=8)} {' '.join(map(str, compare_rounds(40, seed=9)))}"
+    assert run_with_setting(program, setting, tmp_path).strip() == expected
 
 
 @pytest.mark.soak
@@ -187,3 +302,4 @@ def test_soak() -> None:
     assert compare_many(20_000, seed) > 0
     for i in range(50):
         check_decimals(20_000, seed + i)
+        compare_rounds(5_000, seed + i)
