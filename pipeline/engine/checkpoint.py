@@ -42,6 +42,8 @@ class LaneCheckpoint:
     ----------
     offset : int
         Records below it are included.
+    n_taken : int
+        Records and samples that the lane had taken in.
     blocks : tuple of int
         Blocks of slots that are in it.
     snapshot : dict
@@ -49,6 +51,7 @@ class LaneCheckpoint:
     """
 
     offset: int
+    n_taken: int
     blocks: tuple[int, ...]
     snapshot: dict[str, Any]
 
@@ -73,7 +76,7 @@ def take_checkpoint(lane: Lane, *, is_full: bool) -> LaneCheckpoint:
     """
     dirty = lane.dirty.take()
     snapshot = lane.snapshot(None if is_full else dirty)
-    return LaneCheckpoint(lane.next_offset, tuple(snapshot["blocks"]), snapshot)
+    return LaneCheckpoint(lane.next_offset, lane.n_taken, tuple(snapshot["blocks"]), snapshot)
 
 
 def restore_lane(lane: Lane, blocks: Mapping[str, bytes]) -> None:
@@ -95,9 +98,8 @@ def restore_lane(lane: Lane, blocks: Mapping[str, bytes]) -> None:
         raise StateError(
             f"checkpoint without a block {HEAD!r}: found {sorted(blocks)[:5]}; take an older one", code="CHECKPOINT_BLOCK"
         )
-    trees = {name: _decode_block(name, blocks[name]) for name in sorted(blocks)}
-    head = trees.pop(HEAD)
-    lane.restore({"head": head, "blocks": dict(enumerate(trees.values()))})
+    names = sorted(blocks.keys() - {HEAD})
+    lane.restore_blocks(_decode_block(HEAD, blocks[HEAD]), (_decode_block(name, blocks[name]) for name in names))
 
 
 def encode_tree(tree: Any) -> bytes:

@@ -21,8 +21,8 @@ class DirtyBlocks:
     --------
     >>> dirty = DirtyBlocks()
     >>> dirty.mark(np.array([3, 700, -1]))
-    >>> dirty.take(), dirty.take()
-    ([0, 2], [])
+    >>> dirty.count(), dirty.take(), dirty.take()
+    (2, [0, 2], [])
     >>> dirty.put_back([2])
     >>> dirty.take()
     [2]
@@ -39,6 +39,10 @@ class DirtyBlocks:
     def put_back(self, blocks: Iterable[int]) -> None:
         """Blocks are not in a checkpoint after all."""
         self._mark(np.fromiter(blocks, dtype=np.int64))
+
+    def count(self) -> int:
+        """How many changed."""
+        return int(np.count_nonzero(self._is_dirty))
 
     def take(self) -> list[int]:
         """Blocks that changed, ascending; from now on they count as unchanged."""

@@ -229,7 +229,7 @@ class Lane:
             Plain values and arrays: ``head``, and ``blocks`` by number.  A whole one goes into `restore`.
         """
         n_slots = self._flow.index.n_slots
-        chosen = range(-(-n_slots // BLOCK_SLOTS)) if blocks is None else blocks
+        chosen = range(self.n_blocks) if blocks is None else blocks
         return {
             "head": {
                 "version": SNAPSHOT_VERSION,
@@ -259,7 +259,23 @@ class Lane:
             The lane has taken records in already, or the snapshot is of another partition (``SNAPSHOT_SOURCE``), of an unknown
             version (``SNAPSHOT_VERSION``), or damaged.
         """
-        head = snapshot["head"]
+        self.restore_blocks(snapshot["head"], snapshot["blocks"].values())
+
+    def restore_blocks(self, head: Mapping[str, Any], blocks: Iterable[Mapping[str, Any]]) -> None:
+        """As `restore`, one block after another, so that none need be held longer than it takes; after an error the lane is of no use.
+
+        Parameters
+        ----------
+        head : mapping
+            ``head`` of a snapshot.
+        blocks : iterable of mapping
+            The values of its ``blocks``, in order.
+
+        Raises
+        ------
+        StateError
+            As `restore`.
+        """
         if head["version"] not in _READABLE_VERSIONS:
             raise StateError(
                 f"snapshot of a lane: found version {head['version']!r}, expected at most {SNAPSHOT_VERSION}; run the release that "
@@ -276,7 +292,7 @@ class Lane:
         was_collecting = gc.isenabled()
         gc.disable()
         try:
-            self._flow.restore(head["flow"], list(snapshot["blocks"].values()))
+            self._flow.restore(head["flow"], blocks)
         finally:
             if was_collecting:
                 gc.enable()
@@ -285,6 +301,16 @@ class Lane:
         self.accounting = Accounting.from_dict(head["accounting"])
         self.first_offset = int(head.get("first_offset", -1))
         self.next_offset = int(head["next_offset"])
+
+    @property
+    def n_taken(self) -> int:
+        """Records and samples taken in so far: what it costs to take them in again grows with it."""
+        return self.accounting.consumed + sum(self.accounting.samples.values())
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of slots that a whole snapshot has."""
+        return -(-self._flow.index.n_slots // BLOCK_SLOTS)
 
     @property
     def dirty(self) -> DirtyBlocks:

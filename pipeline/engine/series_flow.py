@@ -7,7 +7,7 @@ new comes after the watermark may have let others be evicted, is a batch cut int
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -203,8 +203,8 @@ class SeriesFlow:
         index = self.index.snapshot(start, stop)
         return {"index": index, "clock": self.clock.snapshot(index["slots"]), "detectors": self.detectors.snapshot(start, stop)}
 
-    def restore(self, head: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> None:
-        """Take over snapshots of the head and of all slots; nothing was taken in yet.
+    def restore(self, head: Mapping[str, Any], blocks: Iterable[Mapping[str, Any]]) -> None:
+        """Take over snapshots of the head and of all slots, block by block; nothing was taken in yet.
 
         Raises
         ------
@@ -212,11 +212,12 @@ class SeriesFlow:
             They are damaged or of another release.
         """
         n_slots = int(head["n_slots"])
-        self.index.restore(n_slots, [block["index"] for block in blocks])
+        self.index.clear(n_slots)
         self.clock.reserve(n_slots)
         self.clock.restore_time(head["time"])
         self.detectors.reserve(n_slots)
         for block in blocks:
+            self.index.restore(block["index"])
             slots = block["index"]["slots"]
             self.clock.restore(slots, block["clock"])
             self.detectors.restore(

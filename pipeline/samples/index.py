@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -69,10 +69,12 @@ class SeriesIndex:
         self._max_series = max_series
         self._default_labels = dict(default_labels or {})
         self._slot_by_key: dict[SeriesKey, int] = {}
-        self._slot_by_labels: dict[LabelSet, int] = {}
-        self._label_sets: list[LabelSet | None] = []
+        # Label sets as their canonical bytes: of those the collector knows nothing, and a million are found again in no time.
+        self._slot_by_labels: dict[bytes, int] = {}
+        self._labels: list[bytes | None] = []
         self._keys_by_slot: dict[int, list[SeriesKey]] = {}
-        self._free: list[int] = []
+        # None = still to be looked for.
+        self._free: list[int] | None = []
         self._errors: dict[SeriesKey, RecordError] = {}
         self._table = KeyTable()
 
@@ -84,7 +86,7 @@ class SeriesIndex:
     @property
     def n_slots(self) -> int:
         """Slots ever given out: what per-slot columns must have rows for."""
-        return len(self._label_sets)
+        return len(self._labels)
 
     def find_slots(self, keys: Sequence[SeriesKey]) -> npt.NDArray[np.int64]:
         """Slots of series keys: (M,) int64, `UNKNOWN` for those not seen before."""
@@ -148,10 +150,7 @@ class SeriesIndex:
         KeyError
             The slot is free or was never given out.
         """
-        label_set = self._label_sets[slot] if 0 <= slot < len(self._label_sets) else None
-        if label_set is None:
-            raise KeyError(slot)
-        return label_set
+        return LabelSet.from_json(self._labels_in(slot))
 
     def complete(self, labels: Mapping[str, str]) -> LabelSet:
         """The label set of given labels, with the default ones where they are missing.
@@ -165,11 +164,11 @@ class SeriesIndex:
 
     def find(self, label_set: LabelSet) -> int | None:
         """Slot of a label set; None when it has none."""
-        return self._slot_by_labels.get(label_set)
+        return self._slot_by_labels.get(label_set.to_json())
 
     def __iter__(self) -> Iterator[tuple[int, LabelSet]]:
         """Live slots and their label sets, in order of slots."""
-        return ((slot, labels) for slot, labels in enumerate(self._label_sets) if labels is not None)
+        return ((slot, LabelSet.from_json(labels)) for slot, labels in enumerate(self._labels) if labels is not None)
 
     def evict(self, slots: Sequence[int] | npt.NDArray[np.int64]) -> None:
         """Forget series; their slots are free for others.
@@ -180,12 +179,13 @@ class SeriesIndex:
             A slot is not live; those before it in `slots` are forgotten.
         """
         for slot in map(int, slots):
-            del self._slot_by_labels[self.label_set(slot)]
+            del self._slot_by_labels[self._labels_in(slot)]
             for key in self._keys_by_slot.pop(slot, ()):
                 del self._slot_by_key[key]
-            self._label_sets[slot] = None
+            self._labels[slot] = None
             self._table.forget(slot)
-            heapq.heappush(self._free, slot)
+            if self._free is not None:
+                heapq.heappush(self._free, slot)
 
     def snapshot(self, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
         """Series in slots from `start` up to `stop`.
@@ -204,47 +204,62 @@ class SeriesIndex:
         >>> snapshot["slots"].tolist(), bytes(snapshot["labels"]), snapshot["n_bytes"].tolist()
         ([0], b'[["__name__","cpu"]]', [20])
         """
-        slots = [slot for slot, labels in enumerate(self._label_sets[start:stop], start) if labels is not None]
-        raw = [self.label_set(slot).to_json() for slot in slots]
+        own = self._labels[start:stop]
+        raw = [labels for labels in own if labels is not None]
         return {
-            "slots": np.array(slots, dtype=np.int64),
+            "slots": np.array([slot for slot, labels in enumerate(own, start) if labels is not None], dtype=np.int64),
             "labels": np.frombuffer(b"".join(raw), dtype=np.uint8),
             "n_bytes": np.array(list(map(len, raw)), dtype=np.int64),
         }
 
-    def restore(self, n_slots: int, snapshots: Iterable[Mapping[str, npt.NDArray[Any]]]) -> None:
-        """Take over series in place of what is there; spellings are learned anew.
+    def clear(self, n_slots: int) -> None:
+        """Forget everything; so many slots have been given out then, and all are free."""
+        self._labels = [None] * n_slots
+        self._slot_by_labels = {}
+        self._slot_by_key = {}
+        self._keys_by_slot = {}
+        self._free = None
+        self._errors = {}
+        self._table = KeyTable()
+
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take over series into slots that are free; spellings are learned anew.
 
         Parameters
         ----------
-        n_slots : int
-            Slots ever given out.
-        snapshots : iterable of mapping
-            As `snapshot` gives them.
+        snapshot : mapping
+            As `snapshot` gives it.
 
         Raises
         ------
         StateError
-            A slot is out of range or there twice (``SERIES_INDEX``), or it is no such snapshot; the index is unchanged.
+            A slot was not given out or is taken, a series is there already (``SERIES_INDEX``), or it is no such snapshot; the index is
+            of no use then.
         """
-        label_sets: list[LabelSet | None] = [None] * n_slots
-        slot_by_labels: dict[LabelSet, int] = {}
-        for slot, labels in _read_series(snapshots):
-            if not 0 <= slot < n_slots or label_sets[slot] is not None or labels in slot_by_labels:
+        slots, labels = _read_series(snapshot)
+        n_before = self.n_live
+        for slot, own in zip(slots, labels, strict=True):
+            if not 0 <= slot < self.n_slots or self._labels[slot] is not None:
                 raise StateError(
-                    f"series index: slot {slot} of {labels} is out of range or taken; expected one slot below {n_slots} "
-                    "per series; the snapshot is damaged, take an older one",
+                    f"series index: slot {slot} of {LabelSet.from_json(own)} is out of range or taken; expected a free one below "
+                    f"{self.n_slots}; the snapshot is damaged, take an older one",
                     code="SERIES_INDEX",
                 )
-            label_sets[slot] = labels
-            slot_by_labels[labels] = slot
-        self._label_sets = label_sets
-        self._slot_by_labels = slot_by_labels
-        self._slot_by_key = {}
-        self._keys_by_slot = {}
-        self._free = [slot for slot, labels in enumerate(label_sets) if labels is None]
-        self._errors = {}
-        self._table = KeyTable()
+            self._labels[slot] = own
+        self._slot_by_labels.update(zip(labels, slots, strict=True))
+        if self.n_live != n_before + len(slots):
+            raise StateError(
+                f"series index: found {n_before + len(slots) - self.n_live} series twice, expected each once; the snapshot is damaged, "
+                "take an older one",
+                code="SERIES_INDEX",
+            )
+        self._free = None
+
+    def _labels_in(self, slot: int) -> bytes:
+        own = self._labels[slot] if 0 <= slot < len(self._labels) else None
+        if own is None:
+            raise KeyError(slot)
+        return own
 
     def _resolve(self, key: SeriesKey, labels_of: LabelsOf) -> int:
         try:
@@ -252,20 +267,23 @@ class SeriesIndex:
         except RecordError as error:
             self._errors[key] = error
             return BAD_LABELS
-        slot = self._slot_by_labels.get(labels)
+        own = labels.to_json()
+        slot = self._slot_by_labels.get(own)
         if slot is None:
             if len(self._slot_by_labels) >= self._max_series:
                 return REFUSED
-            slot = self._open(labels)
+            slot = self._open(own)
         return slot
 
-    def _open(self, labels: LabelSet) -> int:
+    def _open(self, labels: bytes) -> int:
+        if self._free is None:
+            self._free = [slot for slot, own in enumerate(self._labels) if own is None]
         if self._free:
             slot = heapq.heappop(self._free)
-            self._label_sets[slot] = labels
+            self._labels[slot] = labels
         else:
-            slot = len(self._label_sets)
-            self._label_sets.append(labels)
+            slot = len(self._labels)
+            self._labels.append(labels)
         self._slot_by_labels[labels] = slot
         return slot
 
@@ -279,24 +297,27 @@ class SeriesIndex:
         self._slot_by_key[key] = slot
 
 
-def _read_series(snapshots: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Iterator[tuple[int, LabelSet]]:
-    for snapshot in snapshots:
-        try:
-            label_sets = _read_label_sets(snapshot)
-            yield from zip(snapshot["slots"].astype(np.int64, casting="safe").tolist(), label_sets, strict=True)
-        except (ValueError, TypeError, KeyError, AttributeError, SampleError) as error:
-            raise StateError(
-                f"series index: {error}; expected slots and as many label sets; the snapshot is damaged, take an older one",
-                code="SERIES_INDEX",
-            ) from error
+def _read_series(snapshot: Mapping[str, npt.NDArray[Any]]) -> tuple[list[int], list[bytes]]:
+    """Slots of a snapshot and, one for each, canonical bytes of label sets."""
+    try:
+        slots: list[int] = snapshot["slots"].astype(np.int64, casting="safe").tolist()
+        labels = _read_labels(snapshot)
+        if len(slots) != len(labels):
+            raise ValueError(f"found {len(slots)} slots and {len(labels)} label sets")
+    except (ValueError, TypeError, KeyError, AttributeError, SampleError) as error:
+        raise StateError(
+            f"series index: {error}; expected slots and as many label sets; the snapshot is damaged, take an older one",
+            code="SERIES_INDEX",
+        ) from error
+    return slots, labels
 
 
-def _read_label_sets(snapshot: Mapping[str, npt.NDArray[Any]]) -> list[LabelSet]:
+def _read_labels(snapshot: Mapping[str, npt.NDArray[Any]]) -> list[bytes]:
     raw = snapshot["labels"].tobytes()
     if "n_bytes" not in snapshot:
         # The first version: objects in a list.
-        return list(map(LabelSet, orjson.loads(raw)))
+        return [LabelSet(labels).to_json() for labels in orjson.loads(raw)]
     ends = np.cumsum(snapshot["n_bytes"]).tolist()
     if (ends[-1] if ends else 0) != len(raw):
         raise ValueError(f"found {len(raw)} bytes of labels")
-    return [LabelSet.from_json(raw[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    return [raw[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -145,8 +145,9 @@ class Assignment:
         heard_secs = 0.0 if self._reader is None else self._reader.proved_secs
         return max(heard_secs, self._assigned_secs)
 
-    async def revoke(self, timeout_secs: float) -> None:
-        """Every partition is taken away for now: finish the batches in flight, and keep what the next owner needs.
+    async def revoke(self, timeout_secs: float, *, is_last: bool = False) -> None:
+        """Every partition is taken away for now (or, the last time, for good): finish the batches in flight, and keep what the next
+        owner needs.
 
         What does not finish in time is abandoned.  A batch that is has not been noted as done; its flow has learned from records that
         will be read again, so it is dropped.
@@ -167,7 +168,7 @@ class Assignment:
                 run = busy[task]
                 self._telemetry.emit("batch_abandoned", topic=run.tp.topic, partition=run.tp.partition, offset=run.next_offset)
                 self._drop(run)
-        settling = {asyncio.create_task(self._settle(run)) for run in self._runs.values() if run.is_started}
+        settling = {asyncio.create_task(self._settle(run, is_last=is_last)) for run in self._runs.values() if run.is_started}
         if settling:
             _, late = await asyncio.wait(settling, timeout=max(deadline_secs - asyncio.get_running_loop().time(), 0.1))
             for task in late:
@@ -204,7 +205,7 @@ class Assignment:
 
     async def close(self, timeout_secs: float) -> None:
         """Finish what is in flight and take in nothing more; offsets can still be committed."""
-        await self.revoke(timeout_secs)
+        await self.revoke(timeout_secs, is_last=True)
 
     def drop_all(self) -> None:
         """Let go of every flow."""
@@ -292,9 +293,9 @@ class Assignment:
             raise error
         self._fail(error)
 
-    async def _settle(self, run: _Run) -> None:
+    async def _settle(self, run: _Run, *, is_last: bool) -> None:
         try:
-            await run.flow.settle()
+            await run.flow.settle(is_last=is_last)
         except BaseException as error:  # noqa: BLE001 - the edge
             self._give_up(error)
 

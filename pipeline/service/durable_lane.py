@@ -19,7 +19,7 @@ from pipeline.service.checkpoint_copy import CheckpointCopy
 from pipeline.service.checkpoint_store import CheckpointStore, StoredCheckpoint
 from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.heap import trim_heap
-from pipeline.service.partition_reader import PartitionReader
+from pipeline.service.partition_reader import Bounds, PartitionReader
 from pipeline.service.record_columns import to_columns
 from pipeline.service.restart import Restart, find_restart
 from pipeline.telemetry.events import Telemetry
@@ -29,6 +29,11 @@ __all__ = ["DurableLane"]
 _RETRY_SECS = 0.5
 _MANY_BLOCKS = 400
 """A copy of so many, some 150 MB, is worth giving its memory back; a smaller one is not worth the pages that have to be had again."""
+
+_BLOCK_SECS = 0.6e-3
+_SAMPLE_SECS = 20e-6
+"""What it costs to write a block, and for the next owner to take a sample in again, the first one of a series that it sees: measured,
+rounded."""
 
 
 class DurableLane:
@@ -96,6 +101,7 @@ class DurableLane:
         self._may_commit = False
         self._due_secs = 0.0
         self._saved_offset = -1
+        self._n_saved = 0
         self._copy_secs = 0.0
         self._saving: asyncio.Task[None] | None = None
         self.lane = self._new_lane()
@@ -150,8 +156,14 @@ class DurableLane:
         self._saving.add_done_callback(lambda task: self._give_turn_back() if task.cancelled() else None)
         self._due_secs = now_secs + self._config.worker.checkpoint_interval_secs
 
-    async def settle(self) -> None:
+    async def settle(self, *, is_last: bool) -> None:
         """Write what is not in a checkpoint yet.
+
+        Parameters
+        ----------
+        is_last : bool
+            In any case; otherwise only where that takes less time than taking it in again.  The group stands still until it is done, and
+            where the partition stays here, as most do, all of it is in vain.
 
         Raises
         ------
@@ -161,7 +173,7 @@ class DurableLane:
             It took too long: the last checkpoint stands.
         """
         await self._wait_saved()
-        if self.lane.next_offset != self._saved_offset:
+        if self.lane.next_offset != self._saved_offset and (is_last or self._is_worth_saving()):
             await self._save(self._take())
 
     async def rebuild(self, until: int, feed: Callable[[RecordBatch], object]) -> None:
@@ -224,15 +236,8 @@ class DurableLane:
     async def _restore_stored(self, stored: StoredCheckpoint, started_secs: float, place: str) -> Restart:
         lane = self._new_lane()
         n_blocks, n_bytes = len(stored.blocks), sum(map(len, stored.blocks.values()))
-        await self._turn.take()
-        try:
-            await asyncio.to_thread(restore_lane, lane, stored.blocks)
-            stored.blocks.clear()
-            await asyncio.to_thread(trim_heap)
-        finally:
-            self._turn.give_back()
-        async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:
-            bounds = await reader.bounds(self._source.name, self._partition)
+        # Beside each other, and only after the checkpoint has been read: where the topic ends may not be older than what it includes.
+        _, bounds = await asyncio.gather(self._unpack(lane, stored), self._find_bounds())
         offset = lane.next_offset
         if offset > bounds.end:
             raise StateError(
@@ -245,6 +250,7 @@ class DurableLane:
         self.lane = lane
         self._may_commit = True
         self._saved_offset = offset
+        self._n_saved = lane.n_taken
         # The tenure begins with a full checkpoint, but not at once: a take-over has better things to do.
         self._due_secs = time.monotonic() + self._config.worker.checkpoint_interval_secs
         secs = time.monotonic() - started_secs
@@ -261,6 +267,25 @@ class DurableLane:
         )
         start = max(offset, bounds.first)
         return Restart(start, start)
+
+    async def _unpack(self, lane: Lane, stored: StoredCheckpoint) -> None:
+        await self._turn.take()
+        try:
+            await asyncio.to_thread(restore_lane, lane, stored.blocks)
+            stored.blocks.clear()
+            await asyncio.to_thread(trim_heap)
+        finally:
+            self._turn.give_back()
+
+    async def _find_bounds(self) -> Bounds:
+        async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:
+            return await reader.bounds(self._source.name, self._partition)
+
+    def _is_worth_saving(self) -> bool:
+        if not self._may_commit:
+            return True
+        n_blocks = self.lane.n_blocks if self._store.needs_all else self.lane.dirty.count()
+        return (self.lane.n_taken - self._n_saved) * _SAMPLE_SECS >= n_blocks * _BLOCK_SECS
 
     def _take(self) -> LaneCheckpoint:
         return take_checkpoint(self.lane, is_full=self._store.needs_all)
@@ -292,6 +317,7 @@ class DurableLane:
         if self._copy is not None and self._store.manifest is not None:
             self._copy.keep(self._store.manifest, blocks)
         self._saved_offset = checkpoint.offset
+        self._n_saved = checkpoint.n_taken
         self._may_commit = True
         metrics, topic = self._telemetry.metrics, self._source.name
         metrics.observe("checkpoint_seconds", time.monotonic() - started_secs, topic=topic)

@@ -48,8 +48,13 @@ class Flow(Protocol):
             The partition was taken away and the batch did not finish in time: nothing may be made of this flow any more.
         """
 
-    async def settle(self) -> None:
+    async def settle(self, *, is_last: bool) -> None:
         """The partition may be taken away after this: keep what the next owner needs.
+
+        Parameters
+        ----------
+        is_last : bool
+            The process ends after this.  Otherwise all members of the group wait for it, and in most cases the partition stays.
 
         Raises
         ------

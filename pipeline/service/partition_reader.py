@@ -69,8 +69,9 @@ class PartitionReader:
         tp = self._assign(topic, partition)
         first = (await self._consumer.beginning_offsets([tp]))[tp]
         told = (await self._consumer.end_offsets([tp]))[tp]
-        # The embedded broker answers the question for the end with the first offset of the last batch; a fetch tells right.
-        self._consumer.seek(tp, told)
+        # The embedded broker answers the question for the end with the first offset of the last batch; a fetch tells right.  From
+        # there on it may find nothing, and waits; from one before it mostly does not.
+        self._consumer.seek(tp, max(told - 1, first))
         await self._consumer.getmany(tp, timeout_ms=_POLL_MS)
         return Bounds(first, max(told, self._consumer.highwater(tp) or 0))
 

@@ -137,8 +137,8 @@ class SourceFlow:
         if not self._is_relearning:
             self._durable.checkpoint_if_due()
 
-    async def settle(self) -> None:
-        """Write what is not in a checkpoint yet.
+    async def settle(self, *, is_last: bool) -> None:
+        """Write what is not in a checkpoint yet, before a rebalance only where the next owner would lose more time without it.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class SourceFlow:
             The broker refuses for good.
         """
         if not self._is_relearning:
-            await self._durable.settle()
+            await self._durable.settle(is_last=is_last)
 
     def observe_coverage(self) -> Coverage:
         """How much of what is sent is watched; takes evictions over into the counters.  Costs a pass over the series."""

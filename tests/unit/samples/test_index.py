@@ -87,7 +87,9 @@ def test_a_restored_index_goes_on_as_the_original() -> None:
     open_all(index, list("abcde"))
     index.evict([3, 1])
     copy = SeriesIndex(5)
-    copy.restore(index.n_slots, [index.snapshot(0, 2), index.snapshot(2, 10)])
+    copy.clear(index.n_slots)
+    for start, stop in ((2, 10), (0, 2)):
+        copy.restore(index.snapshot(start, stop))
     assert list(copy) == list(index)
     assert copy.n_slots == index.n_slots
     keys = ["f", "c", "g", "h"]
@@ -106,12 +108,35 @@ def test_a_restored_index_goes_on_as_the_original() -> None:
         ([0], b"[7]"),
     ],
 )
-def test_a_damaged_snapshot_is_refused_and_changes_nothing(slots: list[int], labels: bytes) -> None:
+def test_a_damaged_snapshot_is_refused(slots: list[int], labels: bytes) -> None:
     index = SeriesIndex(5)
-    open_all(index, ["x"])
+    index.clear(2)
     with pytest.raises(StateError, match="snapshot is damaged"):
-        index.restore(2, [{"slots": np.array(slots), "labels": np.frombuffer(labels, dtype=np.uint8)}])
-    assert [str(labels) for _, labels in index] == ["x"]
+        index.restore({"slots": np.array(slots), "labels": np.frombuffer(labels, dtype=np.uint8)})
+
+
+def test_what_is_there_already_is_refused() -> None:
+    index = SeriesIndex(5)
+    open_all(index, ["a", "b"])
+    copy = SeriesIndex(5)
+    copy.clear(3)
+    copy.restore(index.snapshot(0, 1))
+    with pytest.raises(StateError, match="slot 0 of a is out of range or taken"):
+        copy.restore(index.snapshot(0, 2))
+    copy.clear(3)
+    copy.restore(index.snapshot(0, 1))
+    with pytest.raises(StateError, match="found 1 series twice"):
+        copy.restore({**index.snapshot(0, 1), "slots": np.array([2])})
+
+
+def test_a_series_forgotten_right_after_a_restore_leaves_its_slot() -> None:
+    index = SeriesIndex(5)
+    open_all(index, list("abc"))
+    copy = SeriesIndex(5)
+    copy.clear(4)
+    copy.restore(index.snapshot(0, 4))
+    copy.evict([1])
+    assert open_all(copy, ["d", "e", "f", "g"]) == [1, 3, 4, REFUSED]
 
 
 def test_slots_that_are_not_live_have_no_labels() -> None:

@@ -124,7 +124,9 @@ def compare_index(seed: int) -> int:
         by_slices.evict(gone)
         by_bytes.evict(gone)
         if rng.random() < 0.1:
-            by_slices.restore(by_slices.n_slots, [by_slices.snapshot(0, by_slices.n_slots)])
+            snapshot = by_slices.snapshot(0, by_slices.n_slots)
+            by_slices.clear(by_slices.n_slots)
+            by_slices.restore(snapshot)
     assert by_slices.n_slots == by_bytes.n_slots
     assert list(by_slices) == list(by_bytes)
     return n

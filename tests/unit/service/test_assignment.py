@@ -23,6 +23,7 @@ class FakeFlow:
 
     def __init__(self) -> None:
         self.taken: list[int] = []
+        self.settled: list[bool] = []
         self.is_closed = False
         self.may_go = asyncio.Event()
         self.may_go.set()
@@ -34,8 +35,8 @@ class FakeFlow:
         await self.may_go.wait()
         self.taken += batch.offset.tolist()
 
-    async def settle(self) -> None:
-        """Nothing to write."""
+    async def settle(self, *, is_last: bool) -> None:
+        self.settled.append(is_last)
 
     def close(self) -> None:
         self.is_closed = True
