@@ -114,6 +114,9 @@ def test_partition_that_stays_keeps_its_flow() -> None:
         assert flows[ONE][0].taken == [0, 1, 2, 3, 4]
         assert len(flows[ONE]) == 1
         assert flows[TWO][0].is_closed
+        await assignment.close(1.0)
+        # Of all but the last it is told that the process goes on.
+        assert (flows[ONE][0].settled, flows[TWO][0].settled) == ([False, True], [False])
         assert failures == []
 
     asyncio.run(run())
