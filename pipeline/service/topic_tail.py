@@ -15,7 +15,8 @@ from pipeline.service.standby import FollowedRecords
 
 __all__ = ["TopicTail"]
 
-_FETCH_WAIT_MS = 500
+# Whoever asks for the end waits behind a fetch.
+_FETCH_WAIT_MS = 100
 _POLL_MS = 1_000
 _PARTITION_BYTES = 4 * 1024 * 1024
 
