@@ -31,7 +31,7 @@ _MANY_BLOCKS = 400
 """A copy of so many, some 150 MB, is worth giving its memory back; a smaller one is not worth the pages that have to be had again."""
 
 _BLOCK_SECS = 0.6e-3
-_SAMPLE_SECS = 20e-6
+_SAMPLE_SECS = 8e-6
 """What it costs to write a block, and for the next owner to take a sample in again, the first one of a series that it sees: measured,
 rounded."""
 

@@ -37,10 +37,11 @@ def write_slice(topics: TopicSet, source: str, i: int, *, is_calm: bool = False)
     topics.produce(source, make_metrics(STEPS_PER_SLICE, seed=i, start_step=i * STEPS_PER_SLICE, jump_every=jump_every))
 
 
-def prepare(topics: TopicSet) -> str:
+def prepare(topics: TopicSet, **worker_settings: object) -> str:
     """A source and settings under which every group is one series: then its events depend on the log alone."""
     source = topics.add_source("metrics")
     prepare_settings(topics)
+    topics.config["worker"] |= worker_settings
     topics.create()
     write_slice(topics, source, 0)
     return source
@@ -206,3 +207,34 @@ def test_killed_at_random_moments(topics: TopicSet, start_worker: Callable[..., 
         killed.append(worker)
     write_slice(topics, source, N_RANDOM_KILLS + 1, is_calm=True)
     compare_with_uninterrupted(topics, [source], start_worker, killed)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_000)
+def test_one_of_two_killed_at_random_moments(topics: TopicSet, start_worker: Callable[..., RunningWorker]) -> None:
+    """What the dead one had goes on where the other's standby copies, or the topic, say; then it is another's turn to die."""
+    draw = random.Random(14)
+    source = prepare(topics, standby=True)
+    living = [start_worker(topics.folder / "topics.yaml").wait_ready() for _ in range(2)]
+    killed: list[RunningWorker] = []
+    n_used = 0.0
+    n_kills = N_RANDOM_KILLS // 2
+    for i in range(1, n_kills + 1):
+        write_slice(topics, source, i)
+        dead, survivor = living if draw.random() < 0.5 else living[::-1]
+        n_before = survivor.metric("standby_used_total")
+        time.sleep(draw.random() * 3.0)
+        dead.kill()
+        killed.append(dead)
+        if draw.random() < 0.5:
+            # Otherwise the next one joins before the group knows of the death.
+            time.sleep(draw.random() * 4.0)
+        n_used += survivor.metric("standby_used_total") - n_before
+        living = [survivor, start_worker(topics.folder / "topics.yaml")]
+        wait_until(lambda: all(worker.events("partitions_assigned") for worker in living), 60)
+    for worker in living:
+        assert worker.wait_ready().stop() == 0
+    # By now and then at least: most deaths come before a copy is whole.
+    assert n_used > n_kills // 20
+    write_slice(topics, source, n_kills + 1, is_calm=True)
+    compare_with_uninterrupted(topics, [source], start_worker, [*killed, *living])

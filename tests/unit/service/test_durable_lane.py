@@ -52,21 +52,21 @@ def test_before_a_rebalance_only_what_is_worth_it_is_written_and_at_the_end_ever
         # Without a checkpoint the next owner would not know where to begin.
         await durable.settle(is_last=False)
         assert store.offset == 1
-        take(durable, 5)
+        take(durable, 12)
         await durable.settle(is_last=False)
         assert store.offset == 1
         await durable.settle(is_last=True)
-        assert store.offset == 6
+        assert store.offset == 13
         take(durable, 200)
         await durable.settle(is_last=False)
-        assert store.offset == 206
+        assert store.offset == 213
         # A new tenure would begin with all blocks, of which there is one.
         store.follow("00000009-abcd")
-        take(durable, 5)
+        take(durable, 12)
         await durable.settle(is_last=False)
         assert store.offset is None
         take(durable, 200)
         await durable.settle(is_last=False)
-        assert store.offset == 411
+        assert store.offset == 425
 
     asyncio.run(run())
