@@ -142,7 +142,7 @@ class CrosscheckFlow:
         await self._stage.check(anomalies, self._severity_of, self._pass_on, self._ledger)
         reach("checked")
 
-    async def settle(self, *, is_last: bool) -> None:  # noqa: ARG002 - of the interface
+    async def settle(self, *, is_last: bool) -> None:
         """Nothing is held that is not in a topic already."""
 
     def close(self) -> None:

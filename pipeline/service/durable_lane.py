@@ -162,8 +162,8 @@ class DurableLane:
         Parameters
         ----------
         is_last : bool
-            In any case; otherwise only where that takes less time than taking it in again.  The group stands still until it is done, and
-            where the partition stays here, as most do, all of it is in vain.
+            In any case; otherwise only where that takes less time than taking it in again.  The group stands still until it is done,
+            and where the partition stays here, as most do, all of it is in vain.
 
         Raises
         ------

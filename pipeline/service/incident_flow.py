@@ -176,7 +176,7 @@ class IncidentFlow:
                 self._states[group] = state
         await self._write(changed)
 
-    async def settle(self, *, is_last: bool) -> None:  # noqa: ARG002 - of the interface
+    async def settle(self, *, is_last: bool) -> None:
         """Nothing is held that is not in a topic already."""
 
     def close(self) -> None:

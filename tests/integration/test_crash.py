@@ -230,8 +230,9 @@ def test_one_of_two_killed_at_random_moments(topics: TopicSet, start_worker: Cal
             # Otherwise the next one joins before the group knows of the death.
             time.sleep(draw.random() * 4.0)
         n_used += survivor.metric("standby_used_total") - n_before
-        living = [survivor, start_worker(topics.folder / "topics.yaml")]
-        wait_until(lambda: all(worker.events("partitions_assigned") for worker in living), 60)
+        next_one = start_worker(topics.folder / "topics.yaml")
+        wait_until(lambda next_one=next_one: bool(next_one.events("partitions_assigned")), 60)
+        living = [survivor, next_one]
     for worker in living:
         assert worker.wait_ready().stop() == 0
     # By now and then at least: most deaths come before a copy is whole.
