@@ -56,8 +56,12 @@ class LaneCheckpoint:
     snapshot: dict[str, Any]
 
     def encode(self) -> dict[str, bytes]:
-        """The blocks by name: ``head``, and ``slots-00000n`` for those of slots."""
-        encoded = {_name_of(block): encode_tree(tree) for block, tree in self.snapshot["blocks"].items()}
+        """The blocks by name: ``head``, and ``slots-00000n`` for those of slots; to be called once.
+
+        Each copy is let go when it is encoded: of many series the copies are gigabytes.
+        """
+        trees = self.snapshot["blocks"]
+        encoded = {_name_of(block): encode_tree(trees.pop(block)) for block in self.blocks}
         encoded[HEAD] = encode_tree(self.snapshot["head"])
         return encoded
 
