@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.results import KINDS
 from pipeline.cli.bench import BENCHMARKS, run_benchmark
 
 RESULTS = Path(".bench")
@@ -14,9 +15,9 @@ RESULTS = Path(".bench")
 def main(arguments: list[str]) -> int:
     """Run a benchmark; without a word on where results go they go to ``.bench/``."""
     name, *options = arguments if arguments and arguments[0] in BENCHMARKS else ["pipeline", *arguments]
-    if name == "pipeline" and not {"--json", "--help", "-h"} & set(options):
+    if name in KINDS and not {"--json", "--help", "-h", "--resume"} & set(options):
         RESULTS.mkdir(exist_ok=True)
-        options += ["--json", str(RESULTS / f"pipeline-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")]
+        options += ["--json", str(RESULTS / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")]
     return run_benchmark(BENCHMARKS[name][0], options)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks import __main__ as make_bench
 from benchmarks import compare, report
 from benchmarks.measures import measures_of
 from benchmarks.results import KINDS, read_result
+from pipeline.cli.bench import BENCHMARKS
 
 COST = {"cpu_us": 2.0, "wall_us": 1.0, "startup_cpu_secs": 2.0, "peak_mb": 500.0}
 QUANTILES = {"p50": 20.0, "p99": 80.0, "p99.9": 90.0, "max": 99.0}
@@ -139,3 +141,29 @@ def test_only_the_same_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture
         with pytest.raises(SystemExit):
             compare.main([str(write(tmp_path, "startup")), str(other)])
         assert "startup, native-2k, default" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "has_file"),
+    [
+        ([], "pipeline", True),
+        (["--messages", "5"], "pipeline", True),
+        (["startup"], "startup", True),
+        (["quality"], "quality", False),
+        (["report", "a.json"], "report", False),
+        (["scale", "--json", "a.json"], "scale", False),
+        (["--suite", "full", "--resume"], "pipeline", False),
+    ],
+)
+def test_make_bench_keeps_results(
+    arguments: list[str], name: str, has_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[Any] = []
+    monkeypatch.setattr(make_bench, "run_benchmark", lambda *given: seen.append(given) or 0)
+    assert make_bench.main(list(arguments)) == 0
+    ((module, options),) = seen
+    assert module == BENCHMARKS[name][0]
+    own = arguments[1:] if arguments[:1] == [name] else arguments
+    assert options[: len(own)] == own
+    assert [option.partition("-2")[0] for option in options[len(own) :]] == (["--json", f".bench/{name}"] if has_file else [])
