@@ -38,11 +38,16 @@ class DriftDetector(UnivariateEstimator):
 
     def _bind(self) -> None:
         # Bound on the first call: making a model must not wait for a compiler.
-        self._update_y: Callable[[float], Any] = self._update_first
+        self._bind_update(self._update_first)
+
+    def _bind_update(self, update: Callable[[float], Any]) -> None:
+        self._update_y = update
+        # In front of the method of the class, which would cost as much as what it calls.
+        self.__dict__["update"] = update
 
     def _update_first(self, y: float) -> None:
         call = self._get_update()
-        self._update_y = partial(find_entry(call[0], *call[1], 1.0), *call[1]) if call else self._update_by_batch
+        self._bind_update(partial(find_entry(call[0], *call[1], 1.0), *call[1]) if call else self._update_by_batch)
         self._update_y(y)
 
     def _update_by_batch(self, y: float) -> None:
@@ -55,8 +60,7 @@ class DriftDetector(UnivariateEstimator):
 
     def update(self, x: float) -> None:
         """Take one value into slot 0."""
-        if not self._n_slots:
-            self.reserve(1)
+        self.reserve(1)
         self._update_y(x)
 
     @property

@@ -20,7 +20,7 @@ import numba
 from models.kernel_cache import cache_dir
 from models.kernel_store import open_cache
 
-__all__ = ["cache_dir", "kernel", "kernel_bare", "kernel_inline"]
+__all__ = ["cache_dir", "kernel", "kernel_bare", "kernel_call", "kernel_inline"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -56,8 +56,15 @@ def kernel_bare(function: F) -> F:
     return _compile(function, _nrt=False)
 
 
+def kernel_call(function: F) -> F:
+    """Like `kernel_bare`, holding the GIL: for calls from Python that take one value, which are over sooner than the lock could be
+    let go and taken again (40 of 140 ns).
+    """
+    return _compile(function, _nrt=False, nogil=False)
+
+
 def _compile(function: F, **options: Any) -> F:
-    compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    compiled = numba.njit(**{"nogil": True, "error_model": "numpy", **options})(function)
     # What ``cache=True`` does, with a cache that cannot stop a worker.
     compiled._cache = open_cache(function)
     return cast(F, compiled)

@@ -94,8 +94,7 @@ class ADWIN(DriftDetector):
         kernel.update_many(state["rows"], state["buckets"], state["sizes"], self._knobs, slots, values, scores, ready)
 
     def _get_update(self) -> Call:
-        columns = (np.zeros(1, dtype=np.int64), np.empty(1), np.empty(1), np.empty(1, np.bool_))
-        return kernel.update_one, (*self._state.values(), self._knobs, *columns)
+        return kernel.update_one, (*self._state.values(), self._knobs)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._state["rows"][slot]["is_warm"])

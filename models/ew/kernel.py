@@ -11,7 +11,7 @@ import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel_bare
+from models.jit import kernel_bare, kernel_call
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
@@ -33,7 +33,7 @@ def get_variance(rows: StateArray, slot: int) -> float:
     return float(rows[slot]["sq_mean"] - rows[slot]["mean"] * rows[slot]["mean"])
 
 
-@kernel_bare
+@kernel_call
 def score_value(rows: StateArray, slot: int, grace_period: int, y: float) -> float:
     """Distance of `y` from the mean in standard deviations; 0.0 in the grace period and for a value that is not finite."""
     if rows[slot]["n"] < max(grace_period, 1) or not math.isfinite(y):
@@ -41,7 +41,7 @@ def score_value(rows: StateArray, slot: int, grace_period: int, y: float) -> flo
     return float(min(abs(y - rows[slot]["mean"]) / (math.sqrt(max(get_variance(rows, slot), 0.0)) + 1e-10), MAX_FLOAT))
 
 
-@kernel_bare
+@kernel_call
 def learn_value(rows: StateArray, slot: int, fading_factor: float, y: float) -> bool:
     """Learn one value; False = refused, because it is not finite or its square overflows."""
     if not math.isfinite(y * y):

@@ -11,7 +11,7 @@ from models.base import BoolColumn, FloatColumn, IntColumn
 from models.erf_kernel import fill_erf
 from models.gate_kernel import OPEN, admits
 from models.gaussian.state import HEAD, MEAN, SUM_SQ, WINDOW, N
-from models.jit import kernel, kernel_bare, kernel_inline
+from models.jit import kernel, kernel_bare, kernel_call, kernel_inline
 from models.moments_kernel import add_sample, are_finite, compute_variance, drop_sample, fill_deviations
 from models.power_kernel import take_root
 from models.prefetch_kernel import prefetch
@@ -69,7 +69,7 @@ def learn_windowed(rows: FloatColumn, slot: int, y: float) -> bool:
     return True
 
 
-@kernel
+@kernel_call
 def score_value(rows: FloatColumn, grace_period: int, y: float) -> float:
     """Score of one value in slot 0; 0.0 during the grace period and for a value that is not finite."""
     if rows[0, N] < grace_period or not math.isfinite(y):
@@ -77,7 +77,7 @@ def score_value(rows: FloatColumn, grace_period: int, y: float) -> float:
     return score(rows[0, MEAN], compute_sigma(rows, 0), y)
 
 
-@kernel
+@kernel_call
 def learn_value(rows: FloatColumn, y: float) -> bool:
     """Learn one value in slot 0; one that is not finite is left out."""
     if not math.isfinite(y):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel_bare
+from models.jit import kernel_bare, kernel_call
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
@@ -33,7 +33,7 @@ def forecast(rows: StateArray, seasons: FloatColumn, slot: int, seasonality: int
     return float(base * term if is_product else base + term)
 
 
-@kernel_bare
+@kernel_call
 def forecast_next(rows: StateArray, seasons: FloatColumn, seasonality: int, is_product: bool) -> float:
     """Value expected next in slot 0; NaN before the series has started."""
     if rows[0]["n_first"] < seasons.shape[1]:
@@ -68,7 +68,7 @@ def learn(
     return True
 
 
-@kernel_bare
+@kernel_call
 def learn_value(rows: StateArray, seasons: FloatColumn, knobs: FloatColumn, seasonality: int, is_product: bool, y: float) -> bool:
     """Learn one value in slot 0; True when it completes the start of the series."""
     if not math.isfinite(y):

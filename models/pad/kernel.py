@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel_bare
+from models.jit import kernel_bare, kernel_call
 from models.moments_kernel import add_sample, are_finite, compute_variance
 from models.power_kernel import square
 from models.prefetch_kernel import prefetch
@@ -39,7 +39,7 @@ def remember_error(rows: StateArray, slot: int, squared: float) -> bool:
     return True
 
 
-@kernel_bare
+@kernel_call
 def score_value(rows: StateArray, n_std: float, warmup_period: int, y: float, predicted: float) -> float:
     """Score of one value by slot 0; 0.0 in the warm-up, without a forecast, and for a value that is not finite."""
     if rows[0]["n_learned"] < warmup_period or not math.isfinite(y) or math.isnan(predicted):
@@ -47,7 +47,7 @@ def score_value(rows: StateArray, n_std: float, warmup_period: int, y: float, pr
     return score_error(rows, 0, n_std, square(predicted - y))
 
 
-@kernel_bare
+@kernel_call
 def learn_error(rows: StateArray, warmup_period: int, y: float, predicted: float) -> None:
     """Take the error of one finite value into slot 0."""
     n_learned = rows[0]["n_learned"]

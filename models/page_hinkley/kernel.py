@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel_bare, kernel_inline
+from models.jit import kernel_bare, kernel_call, kernel_inline
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
@@ -60,10 +60,10 @@ def take(rows: StateArray, knobs: FloatColumn, slot: int, x: float) -> int:
     return 2 if is_drift else 1
 
 
-@kernel_bare
-def update_one(rows: StateArray, knobs: FloatColumn, slot: int, x: float) -> int:
-    """`take` for calls from Python."""
-    return take(rows, knobs, slot, x)
+@kernel_call
+def update_one(rows: StateArray, knobs: FloatColumn, x: float) -> int:
+    """`take` in slot 0."""
+    return take(rows, knobs, 0, x)
 
 
 @kernel_bare

@@ -97,7 +97,7 @@ class PageHinkley(DriftDetector):
         kernel.update_many(state["rows"], self._knobs, slots, values, scores, ready)
 
     def _get_update(self) -> Call:
-        return kernel.update_one, (self._state["rows"], self._knobs, 0)
+        return kernel.update_one, (self._state["rows"], self._knobs)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._state["rows"][slot]["is_warm"])

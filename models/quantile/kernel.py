@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel, kernel_bare
+from models.jit import kernel, kernel_bare, kernel_call
 from models.prefetch_kernel import prefetch
 from models.quantile.state import ESTIMATE, ESTIMATE_WIDTH, HIGH, LOW, N
 
@@ -204,7 +204,7 @@ def to_score(y: float, low: float, center: float, high: float) -> float:
     return min(abs(y - center) / ((high - low) / 2.0 + 1e-10), MAX_FLOAT)
 
 
-@kernel
+@kernel_call
 def score_estimate(rows: FloatColumn, q: float, grace_period: int, y: float) -> float:
     """Score of one value in slot 0 by the P² estimates; 0.0 in the grace period and for a value that is not finite."""
     if not math.isfinite(y) or rows[0, N] < max(grace_period, 1):
@@ -225,13 +225,13 @@ def learn_finite(rows: FloatColumn, slot: int, q: float, y: float) -> bool:
     return True
 
 
-@kernel
+@kernel_call
 def learn_estimate(rows: FloatColumn, q: float, y: float) -> bool:
     """`learn_finite` in slot 0."""
     return learn_finite(rows, 0, q, y)
 
 
-@kernel
+@kernel_call
 def score_windowed(ordered: FloatColumn, counts: IntColumn, q: float, grace_period: int, y: float) -> float:
     """`score_estimate` by the window."""
     if not math.isfinite(y) or counts[0, 0] < max(grace_period, 1):
@@ -240,7 +240,7 @@ def score_windowed(ordered: FloatColumn, counts: IntColumn, q: float, grace_peri
     return to_score(y, low, get_sorted_quantile(ordered, counts, 0, 0.5), high)
 
 
-@kernel
+@kernel_call
 def learn_windowed(recent: FloatColumn, ordered: FloatColumn, counts: IntColumn, y: float) -> bool:
     """`learn_estimate` in the window."""
     if not abs(y) < 1e150:

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel, kernel_bare
+from models.jit import kernel, kernel_bare, kernel_call
 from models.moments_kernel import add_sample, are_finite, compute_variance, fill_deviations
 from models.power_kernel import take_root
 from models.prefetch_kernel import prefetch
@@ -34,7 +34,7 @@ def compute_sigma(rows: FloatColumn, slot: int) -> float:
     return take_root(compute_variance(rows[slot, N], rows[slot, SUM_SQ]))
 
 
-@kernel
+@kernel_call
 def score_value(rows: FloatColumn, grace_period: int, y: float) -> float:
     """Score of one value by slot 0; 0.0 in the grace period and for a value that is not finite."""
     if rows[0, N] < grace_period or not math.isfinite(y):
@@ -52,7 +52,7 @@ def learn_moments(rows: FloatColumn, slot: int, y: float) -> bool:
     return True
 
 
-@kernel
+@kernel_call
 def learn_value(rows: FloatColumn, y: float) -> bool:
     """Learn one value in slot 0; one that is not finite is left out."""
     if not math.isfinite(y) or not learn_moments(rows, 0, y):

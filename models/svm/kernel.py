@@ -6,7 +6,7 @@ import math
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
-from models.jit import kernel_bare
+from models.jit import kernel_bare, kernel_call
 from models.prefetch_kernel import prefetch
 from models.svm.state import INTERCEPT, WEIGHTS, N
 
@@ -63,13 +63,13 @@ def learn_vector(rows: FloatColumn, slot: int, knobs: FloatColumn, X: FloatColum
     return True
 
 
-@kernel_bare
+@kernel_call
 def score_row(rows: FloatColumn, grace_period: int, X: FloatColumn) -> float:
     """Score the only sample of `X` by slot 0; 0.0 in the grace period."""
     return to_score(compute_dot(rows, 0, X, 0), rows[0, INTERCEPT]) if rows[0, N] >= grace_period else 0.0
 
 
-@kernel_bare
+@kernel_call
 def learn_row(rows: FloatColumn, knobs: FloatColumn, X: FloatColumn) -> bool:
     """Learn the only sample of `X` in slot 0; one without a finite feature is left out."""
     for column in range(X.shape[1]):
