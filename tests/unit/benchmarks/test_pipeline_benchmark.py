@@ -26,6 +26,7 @@ FROZEN = {
     "native-2k": "a9cdb2ed0e74986f",
     "native-1": "75569a275adec15d",
     "native-100k": "448c6a2d3874b39b",
+    "native-1-calm": "75569a275adec15d",
 }
 
 
