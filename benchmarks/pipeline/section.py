@@ -41,6 +41,10 @@ def render_section(report: dict[str, Any]) -> list[str]:
     ]
     header, *rows = render_rows(report)
     parts.append(render_table(header, rows))
+    if report.get("failures"):
+        parts.append(f"<p class=missed>Did not come through: {html.escape(', '.join(report['failures']))}.</p>")
+    if report.get("unfinished"):
+        parts.append("<p class=missed>The run was cut off: repeats that not everybody has finished are left out.</p>")
     judged = [(goal, found) for goal in GOALS if (found := judge(report, goal)) is not None]
     own = report["results"].get("worker-default")
     if report.get("samples_per_message", 1) > 1 and own:

@@ -102,6 +102,14 @@ def test_one_page_shows_them_all(tmp_path: Path) -> None:
     assert 'href="http' not in text
 
 
+def test_the_page_says_what_is_missing(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    path = write(tmp_path, "pipeline", ("failures", {"java-<bare>": "no Java"}), ("unfinished", {"rival": [COST]}))
+    assert report.main([str(path), "-o", str(page)]) == 0
+    assert "Did not come through: java-&lt;bare&gt;." in page.read_text()
+    assert "cut off" in page.read_text()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_became_worse_fails(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before, worse = write(tmp_path, kind), write(tmp_path, kind, WORSE[kind], name="b")
