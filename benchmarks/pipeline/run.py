@@ -40,6 +40,9 @@ _REQUESTS_PER_MESSAGE = 200
 _LEAST_MESSAGES = 5_000
 _MANY_SERIES = 1_000_000
 _PRIOR_SECS = 60.0
+_FEW_ROUNDS = 200
+# A partition can come in two fetches when its messages are requests.
+_ROUNDS, _REQUEST_ROUNDS = 3, 10
 _FAILURES = (RuntimeError, OSError, subprocess.SubprocessError, KafkaException)
 _SPECIAL = frozenset({"worker-ordinary", "worker-checked", "worker-unchecked", "worker-forest"})
 
@@ -84,8 +87,8 @@ def plan(suite: str, names: list[str] | None, workload: str, n_messages: int | N
     workload : str
         Of the quick suite.
     n_messages : int or None
-        None = 2,000,000 messages, or 10,000 requests; in the full suite a two-hundredth of it is requests.  A million series get three
-        rounds at least.
+        None = 2,000,000 messages, or 10,000 requests; in the full suite a two-hundredth of it is requests, and all
+        series come three times at least, in requests ten times.
 
     Examples
     --------
@@ -109,22 +112,25 @@ def plan(suite: str, names: list[str] | None, workload: str, n_messages: int | N
         n = n_messages or _N_MESSAGES
         if is_request and (is_full or n_messages is None):
             n //= _REQUESTS_PER_MESSAGE
-        planned.append((one, chosen, n if is_request else max(n, 3 * one.n_series) if is_full else n))
+        if is_full:
+            n = max(n, (_REQUEST_ROUNDS if is_request else _ROUNDS) * one.n_series // one.samples_per_message)
+        planned.append((one, chosen, n))
     return planned
 
 
 def count_warm(workload: Workload, n_messages: int) -> int:
-    """Messages after which every series has been seen, one and a half rounds, or half of all when there are no three rounds.
+    """Messages after which every series has been seen: half of them where series are many, nothing beyond the usual where they are few.
 
-    Partitions are read side by side and not quite evenly: hence the half round.
+    Partitions are read side by side, but a fetch can be half of one: that a round has passed on the whole does not mean that it has on
+    each.  Where there are `_FEW_ROUNDS` rounds first sights do not count.
 
     Examples
     --------
-    >>> count_warm(WORKLOADS["native-1m"], 3_000_000), count_warm(WORKLOADS["remote-write-20k"], 10_000)
-    (1500000, 15)
+    >>> count_warm(WORKLOADS["native-1m"], 3_000_000), count_warm(WORKLOADS["native-2k"], 1_000_000)
+    (1500000, 0)
     """
-    n_round = workload.n_series / workload.samples_per_message
-    return min(round(1.5 * n_round), n_messages // 2)
+    n_rounds = n_messages * workload.samples_per_message / workload.n_series
+    return n_messages // 2 if n_rounds < _FEW_ROUNDS else 0
 
 
 def estimate_case_secs(workload: Workload, n_messages: int) -> float:

@@ -156,6 +156,13 @@ def test_a_million_series_are_measured_when_all_have_been_seen() -> None:
     assert cost.startup_cpu_secs == pytest.approx(10.0)
 
 
+def test_every_workload_of_the_suite_is_measured_when_its_series_are_known() -> None:
+    for workload, _, n_messages in plan("full", None, "native-2k", 10_000):
+        n_rounds = n_messages * workload.samples_per_message / workload.n_series
+        assert n_rounds >= (10 if workload.samples_per_message > 1 else 3)
+        assert n_rounds >= 200 or count_warm(workload, n_messages) == n_messages // 2
+
+
 def test_results_without_a_whole_repeat_have_who_was_measured() -> None:
     result = ResultFile(None, FACTS, ["worker", "rival"])
     assert result.report()["results"] == {}
