@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 
@@ -356,3 +357,10 @@ def test_no_kernel_reads_outside_of_its_buffers(tmp_path: object) -> None:
     """The same damage with the compiler's bounds checks on: a read outside raises."""
     program = "from tests.unit.codecs.test_fetched import read_damaged; print(read_damaged(5_000, seed=8))"
     run_with_setting(program, "NUMBA_BOUNDSCHECK", tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_soak() -> None:
+    """Hundreds of thousands of damaged fetches."""
+    assert set(read_damaged(300_000, seed=int(os.environ.get("SOAK_SEED", "20261126")))) == set(Stop)

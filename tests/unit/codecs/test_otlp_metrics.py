@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import struct
 from typing import Any
@@ -195,3 +196,19 @@ def test_points_of_one_series_have_one_key() -> None:
         values.append(request.SerializeToString())
     points = SCANNED.decode(batch_of(values))
     assert len(set(points.keys)) == len(set(points.keys.hashes.tolist())) == 2  # type: ignore[attr-defined]
+
+
+def make_bytes(draw: random.Random) -> bytes:
+    raw: bytes = make_request(draw).SerializeToString()
+    return raw
+
+
+def test_messages_damaged_in_many_ways() -> None:
+    assert points_facts.compare_damaged(SCANNED, SLOW, make_bytes, 40, seed=12) > 300
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_soak() -> None:
+    """Hundreds of thousands of damaged requests."""
+    assert points_facts.compare_damaged(SCANNED, SLOW, make_bytes, 10_000, int(os.environ.get("SOAK_SEED", "20261126"))) > 0

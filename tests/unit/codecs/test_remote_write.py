@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import struct
 from typing import Any
@@ -147,3 +148,19 @@ def test_a_large_request() -> None:
     assert points.value.tolist() == np.arange(5_000.0).tolist()
     assert points.position.tolist() == list(range(5_000))
     assert points.labels_of(points.keys[4_999]) == {"__name__": "cpu", "host": "n4999"}
+
+
+def make_bytes(draw: random.Random) -> bytes:
+    raw: bytes = make_request(draw).SerializeToString()
+    return pack(raw) if draw.random() < 0.5 else raw
+
+
+def test_messages_damaged_in_many_ways() -> None:
+    assert points_facts.compare_damaged(SCANNED, SLOW, make_bytes, 40, seed=12) > 300
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_soak() -> None:
+    """Hundreds of thousands of damaged requests."""
+    assert points_facts.compare_damaged(SCANNED, SLOW, make_bytes, 10_000, int(os.environ.get("SOAK_SEED", "20261126"))) > 0
