@@ -103,7 +103,9 @@ class BrokerSettings(Section):
     session_timeout_secs: Annotated[float, Field(gt=0)] = Field(
         10.0, description="A worker that stays silent this long is taken out of its group."
     )
-    heartbeat_interval_secs: Annotated[float, Field(gt=0)] = Field(2.0, description="Seconds between group heartbeats.")
+    heartbeat_interval_secs: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Seconds between group heartbeats; with the next one a worker hears of a rebalance."
+    )
     rebalance_timeout_secs: Annotated[float, Field(gt=0)] = Field(
         20.0, description="Longest time the group waits for a worker to join a rebalance."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -13,10 +12,8 @@ MOST_OF_TIME = 0.04
 
 
 class CopyTurn:
-    """A lock of the event loop, shared by the lanes of a process.
-
-    Whoever must have it (a restore) waits for it.  Whoever can wait (a checkpoint) tries, and comes again; it gets it only when
-    checkpoints have taken no more than `MOST_OF_TIME` so far.
+    """Shared by the lanes of a process.  A checkpoint tries, and comes again; it gets the turn only when checkpoints have taken no more
+    than `MOST_OF_TIME` so far.
 
     Parameters
     ----------
@@ -36,25 +33,18 @@ class CopyTurn:
 
     def __init__(self, monotonic_secs: Callable[[], float] = time.monotonic) -> None:
         self._monotonic_secs = monotonic_secs
-        self._free = asyncio.Event()
-        self._free.set()
+        self._is_free = True
         self._rest_until_secs = 0.0
 
     def try_take(self) -> bool:
         """Take it for a checkpoint, if it is free and it is time; whether it was taken."""
-        if not self._free.is_set() or self._monotonic_secs() < self._rest_until_secs:
+        if not self._is_free or self._monotonic_secs() < self._rest_until_secs:
             return False
-        self._free.clear()
+        self._is_free = False
         return True
-
-    async def take(self) -> None:
-        """Wait until it is free, and take it."""
-        while not self._free.is_set():
-            await self._free.wait()
-        self._free.clear()
 
     def give_back(self, spent_secs: float = 0.0) -> None:
         """Let the next one have it; a checkpoint tells how long it took, s."""
         if spent_secs:
             self._rest_until_secs = self._monotonic_secs() + spent_secs / MOST_OF_TIME
-        self._free.set()
+        self._is_free = True

@@ -59,6 +59,8 @@ class DurableLane:
         Told of what ends the process.
     turn : CopyTurn
         Of all lanes of the process.
+    unpacking : asyncio.Semaphore
+        Of all lanes of the process: as many are restored at once.
     copy : CheckpointCopy, optional
         Where a second copy of checkpoints goes.
     is_fresh : bool
@@ -81,6 +83,7 @@ class DurableLane:
         hold: Callable[[], Awaitable[None]],
         fail: Callable[[BaseException], None],
         turn: CopyTurn,
+        unpacking: asyncio.Semaphore,
         copy: CheckpointCopy | None = None,
         *,
         is_fresh: bool,
@@ -94,6 +97,7 @@ class DurableLane:
         self._hold = hold
         self._fail = fail
         self._turn = turn
+        self._unpacking = unpacking
         self._copy = copy
         self._has_turn = False
         self._is_fresh = is_fresh
@@ -269,13 +273,9 @@ class DurableLane:
         return Restart(start, start)
 
     async def _unpack(self, lane: Lane, stored: StoredCheckpoint) -> None:
-        await self._turn.take()
-        try:
+        async with self._unpacking:
             await asyncio.to_thread(restore_lane, lane, stored.blocks)
-            stored.blocks.clear()
-            await asyncio.to_thread(trim_heap)
-        finally:
-            self._turn.give_back()
+        stored.blocks.clear()
 
     async def _find_bounds(self) -> Bounds:
         async with PartitionReader(self._config.broker, self._config.worker.isolation) as reader:

@@ -55,6 +55,8 @@ _LAST_SECS = 1.0
 _PULSE_SECS = 15.0
 _SAME_SIGNAL_SECS = 0.3
 _LEASE_SHARE = 0.6
+_N_UNPACKING = 2
+"""Lanes restored at once: half of the time goes where Python's lock is not held; more than two would wait for it."""
 _COVERAGE_SECS = 5.0
 _CURRENT_MS = 10_000
 _NS_PER_MS = 1_000_000
@@ -88,6 +90,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._stop_asked_secs: float | None = None
         self._copy_turn = CopyTurn()
+        self._unpacking = asyncio.Semaphore(_N_UNPACKING)
         where = config.worker.checkpoint_copy
         self._copy_clients = None if where is None else build_copy_clients(where)
         self._is_warm = False
@@ -293,6 +296,7 @@ class Worker:
             hold,
             self._fail,
             self._copy_turn,
+            self._unpacking,
             copy,
             is_fresh=self._is_fresh,
         )

@@ -40,7 +40,9 @@ def test_a_checkpoint_that_is_cancelled_from_within_ends_the_worker(is_ordered: 
 
         store = CheckpointStore(CheckpointTopic("checkpoints", 1, publish, CheckpointReads(read)), "group", "metrics", 0, "hash")
         config = Config(version=1, topics=[SOURCE], detectors=[DetectorSettings(name="all")])
-        durable = DurableLane(config, "hash", SOURCE, 0, store, Telemetry(), hold, failures.append, CopyTurn(), is_fresh=False)
+        durable = DurableLane(
+            config, "hash", SOURCE, 0, store, Telemetry(), hold, failures.append, CopyTurn(), asyncio.Semaphore(1), is_fresh=False
+        )
         await store.load()
         durable.lane.process(RecordBatch.from_rows("metrics", 0, [(0, 1_700_000_000_000, None, b"?")]))
         durable.checkpoint_if_due()

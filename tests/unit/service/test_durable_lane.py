@@ -25,7 +25,9 @@ def make_lane(store: CheckpointStore) -> DurableLane:
         raise error
 
     config = Config(version=1, topics=[SOURCE], detectors=[DetectorSettings(name="all")])
-    return DurableLane(config, "hash", SOURCE, 0, store, Telemetry(), hold, fail, CopyTurn(), is_fresh=False)
+    return DurableLane(
+        config, "hash", SOURCE, 0, store, Telemetry(), hold, fail, CopyTurn(), asyncio.Semaphore(1), is_fresh=False
+    )
 
 
 def take(durable: DurableLane, n: int) -> None:
