@@ -30,6 +30,8 @@ class Case:
     n_features : int
     is_anomaly : bool
         True for the classes of `river.anomaly`, over which the geometric mean goes.
+    has_day : bool
+        False where samples have no daily shape: the time of a test of a whole window depends on whether it finds a change.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Case:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     n_features: int = 1
     is_anomaly: bool = True
+    has_day: bool = True
 
 
 _HOURLY = {"alpha": 0.3, "beta": 0.1, "gamma": 0.3, "seasonality": 24}
@@ -91,7 +94,7 @@ CASES: tuple[Case, ...] = (
         {"detector": _GAUSSIAN, "q": 0.99},
     ),
     Case("adwin", "adwin", drift.ADWIN, "update", is_anomaly=False),
-    Case("kswin", "kswin", lambda: drift.KSWIN(seed=42), "update", is_anomaly=False),
+    Case("kswin", "kswin", lambda: drift.KSWIN(seed=42), "update", is_anomaly=False, has_day=False),
     Case("page_hinkley", "page_hinkley", drift.PageHinkley, "update", is_anomaly=False),
     Case("ew_scorer", "ew_scorer", lambda: _EWScorer(), "value", is_anomaly=False),
     Case("quantile_scorer", "quantile_scorer", lambda: _QuantileScorer(), "value", is_anomaly=False),

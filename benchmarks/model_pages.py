@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.model_figures import FIGURE_PARAMETERS, draw_figure, flag_samples, read_water_flow
 from benchmarks.model_timing import median
 from models import registry
+from models.cost import relative_cost
 from models.known_differences import KNOWN_DIFFERENCES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -205,6 +206,19 @@ realAWSCloudwatch with labelled windows (`streamwarden bench forest`):
 """
 
 
+def make_cost(name: str) -> str:
+    """What one model costs, as `streamwarden check` tells it."""
+    is_required = any(parameter.is_required for parameter in registry.schema(name))
+    parameters = dict(registry.variants(name)[0]) if is_required else {}
+    model = registry.build(name, parameters)
+    model.reserve(64)
+    what = f"With `{json.dumps(parameters)}`" if is_required else "With its defaults"
+    told = "the yardstick of the others" if name == registry.DEFAULT_MODEL else "that of the default detector"
+    size = f"{model.slot_nbytes:,}" if getattr(model, "has_fixed_size", True) else "some thousand"
+    times = "" if name == registry.DEFAULT_MODEL else f"about {relative_cost(name, parameters):g} times "
+    return f"*Cost.* {what}: {size} bytes a series, and CPU time a sample {times}{told}."
+
+
 def make_section(name: str, *, has_figure: bool) -> str:
     """The page's section on one model."""
     found = registry.model_class(name)
@@ -214,7 +228,7 @@ def make_section(name: str, *, has_figure: bool) -> str:
     for parameter in registry.schema(name):
         default = "required" if parameter.is_required else f"`{json.dumps(parameter.default)}`"
         lines.append(f"| `{parameter.name}` | {parameter.range_text} | {default} | {parameter.sentence} |")
-    lines += ["", parts["Notes"], ""]
+    lines += ["", parts["Notes"], "", make_cost(name), ""]
     if "References" in parts:
         lines += [f"*{' '.join(parts['References'].split())}*", ""]
     if has_figure:

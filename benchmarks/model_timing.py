@@ -24,10 +24,10 @@ N_WARM = 1500
 """Samples every series has learned before it is timed: more than any model's window."""
 
 
-def make_values(n: int, n_features: int, seed: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def make_values(n: int, n_features: int, seed: int, *, has_day: bool = True) -> np.ndarray[Any, np.dtype[np.float64]]:
     """A daily shape with noise and rare spikes, around 0.5 so that it suits the models that expect [0, 1]."""
     rng = np.random.default_rng(seed)
-    day = 0.2 * np.sin(np.arange(n) * (2 * np.pi / 288.0))[:, None]
+    day = (0.2 if has_day else 0.0) * np.sin(np.arange(n) * (2 * np.pi / 288.0))[:, None]
     X = 0.5 + day + rng.normal(0.0, 0.05, (n, n_features))
     X[rng.random(n) < 0.002] += 0.4
     return X
@@ -38,7 +38,7 @@ def _make_warm(case: Case, n_series: int, seed: int) -> Estimator:
     model = registry.build(case.model, dict(case.parameters))
     model.reserve(n_series)
     slots = np.zeros(N_WARM, dtype=np.int64)
-    X = make_values(N_WARM, case.n_features, seed)
+    X = make_values(N_WARM, case.n_features, seed, has_day=case.has_day)
     model.score_learn_many(slots, np.arange(N_WARM) * 300_000_000_000, _shape(X), Scores.empty(N_WARM))
     for start in range(1, n_series, 10_000):
         block = np.arange(start, min(start + 10_000, n_series), dtype=np.int64)
@@ -78,7 +78,7 @@ def time_batches(case: Case, n_series: int, batch_sizes: tuple[int, ...], seed: 
         n_calls = max(1, 200 // size)
 
         def draw(rng: Any = rng, size: int = size, n_calls: int = n_calls) -> list[tuple[Any, Any]]:
-            X = make_values(n_calls * size, case.n_features, int(rng.integers(1 << 30)))
+            X = make_values(n_calls * size, case.n_features, int(rng.integers(1 << 30)), has_day=case.has_day)
             slots = rng.integers(0, n_series, n_calls * size)
             return [(slots[at : at + size], _shape(X[at : at + size])) for at in range(0, n_calls * size, size)]
 
@@ -100,7 +100,7 @@ def time_one_by_one(case: Case, seed: int, min_secs: float) -> list[float] | Non
 def time_river(case: Case, seed: int, min_secs: float) -> list[float]:
     """Nanoseconds per sample of river's model, asked and taught one by one: the only way it has."""
     model = case.make_river()
-    warm = make_values(N_WARM, case.n_features, seed)
+    warm = make_values(N_WARM, case.n_features, seed, has_day=case.has_day)
     for x in _to_calls(case, warm):
         _learn_river(case, model, x)
     timed = _time_calls(case, model, seed, min_secs, n=200)
@@ -124,7 +124,7 @@ def _learn_river(case: Case, model: Any, x: Any) -> None:
 
 
 def _time_calls(case: Case, model: Any, seed: int, min_secs: float, n: int) -> list[float]:
-    calls = _to_calls(case, make_values(n, case.n_features, seed + 1))
+    calls = _to_calls(case, make_values(n, case.n_features, seed + 1, has_day=case.has_day))
     is_ours = isinstance(model, Estimator)
 
     def by_value() -> int:

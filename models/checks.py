@@ -317,6 +317,76 @@ def check_extremes_do_not_poison(estimator_factory: EstimatorFactory) -> None:
     assert not np.isinf(run.out.expected[ready]).any(), "an expected value is infinite after extreme values"
 
 
+def check_inference_does_not_mutate(estimator_factory: EstimatorFactory) -> None:
+    """Scoring, forecasting, explaining, describing and taking snapshots change nothing, whatever they are asked about."""
+    model: Any = _make(estimator_factory)
+    stream = make_stream(model.n_features)
+    run_stream(model, stream[:1800])
+    slots = np.arange(3, dtype=np.int64)
+    before = _flatten(model.snapshot(slots))
+    for value in (0.5, 0.0, -7.25, 1e300, np.nan, np.inf):
+        if hasattr(model, "score_one"):
+            model.score_one(*_to_arguments(model, value))
+        if hasattr(model, "predict_one"):
+            model.predict_one(_to_arguments(model, value)[0])
+        for slot in range(3):
+            model.describe(slot)
+            if hasattr(model, "contributions"):
+                model.contributions(slot, np.full(model.n_features, value))
+    if hasattr(model, "forecast"):
+        model.forecast(5)
+    model.share_parts(np.full(len(model.part_names), 0.5))
+    assert _flatten(model.snapshot(slots)) == before, "asking the model changed it"
+    whole = run_stream(_make(estimator_factory), stream)
+    rest = Run(Scores(*(column[1800:] for column in whole.out)), whole.ready[1800:])
+    _require_equal(run_stream(model, stream[1800:]), rest, "after the model was asked")
+
+
+def check_one_by_one_equals_batch(estimator_factory: EstimatorFactory) -> None:
+    """`score_one` and `learn_one` give the bits of the batch call wherever that has a score.
+
+    They know no time: a model that asks for it takes its samples to be a minute apart.
+    """
+    model: Any = _make(estimator_factory, 1)
+    if not (hasattr(model, "learn_one") and hasattr(model, "score_one")):
+        return
+    names = [str(column) for column in range(model.n_features)]
+    stream = make_stream(model.n_features, n_series=1, n_samples=700)
+    is_learned = np.isfinite(stream.X.reshape(stream.size, -1)).any(axis=1)
+    stream.event_time_ns[:] = (np.cumsum(is_learned) - is_learned) * 60_000_000_000
+    whole = run_stream(_make(estimator_factory, 1), stream)
+    for i, row in enumerate(stream.X.reshape(stream.size, -1).tolist()):
+        if getattr(model, "needs_target", False):
+            arguments: tuple[Any, ...] = (dict(zip(names, row[1:], strict=False)), row[0])
+        else:
+            arguments = (row[0],) if len(row) == 1 else (dict(zip(names, row, strict=True)),)
+        if i >= 650 and whole.ready[i]:
+            score = model.score_one(*arguments)
+            assert score == whole.out.score[i], f"score_one gives {score!r} for sample {i}, the batch call {whole.out.score[i]!r}"
+        model.learn_one(*arguments)
+
+
+def check_no_compilation_after_warm_up(estimator_factory: EstimatorFactory) -> None:
+    """Once everything was called once, no batch and no call waits for a compiler."""
+    from models.warmup import compiled_signatures, exercise
+
+    exercise(estimator_factory())
+    before = compiled_signatures()
+    model: Any = _make(estimator_factory)
+    stream = make_stream(model.n_features, n_samples=900)
+    for part in (stream, stream[:1], stream[:0]):
+        run_stream(model, part)
+    stream.X.flags.writeable = False
+    run_stream(model, stream)
+    model.describe(1)
+    slots = np.arange(3, dtype=np.int64)
+    model.restore(slots[::-1], model.snapshot(slots))
+    model.reset(slots)
+    after = compiled_signatures()
+    late = {name: count for name, count in after.items() if count != before.get(name, 0)}
+    assert not late, f"compiled after warm-up: {', '.join(late)}"
+
+
 def check_bounded_memory(estimator_factory: EstimatorFactory) -> None:
     """State does not grow with the samples of a series."""
     model = _make(estimator_factory)
@@ -417,6 +487,15 @@ def check_parameters_round_trip(estimator_factory: EstimatorFactory) -> None:
     _require_equal(run_stream(again, stream), run_stream(model, stream), "a model made from `parameters`")
 
 
+def _to_arguments(model: Any, value: float) -> tuple[Any, ...]:
+    """Arguments of a call of one sample whose every feature, and target, is `value`."""
+    needs_target = getattr(model, "needs_target", False)
+    names = getattr(model, "feature_names", None) or [str(column) for column in range(model.n_features - needs_target)]
+    if needs_target:
+        return dict.fromkeys(names, value), value
+    return (value,) if model.n_features == 1 else (dict.fromkeys(names, value),)
+
+
 def _require_raises(error: type[Exception], call: Callable[[], Any]) -> None:
     try:
         call()
@@ -447,6 +526,9 @@ _CHECKS: dict[str, Callable[[EstimatorFactory], None]] = {
         check_ready_only_after_warm_up,
         check_non_finite_policy,
         check_extremes_do_not_poison,
+        check_inference_does_not_mutate,
+        check_one_by_one_equals_batch,
+        check_no_compilation_after_warm_up,
         check_bounded_memory,
         check_reset_gives_a_fresh_row,
         check_reserve_keeps_rows,

@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import log2
 from typing import Any
 
 from models import registry
 
 __all__ = ["is_accelerated", "relative_cost"]
 
-# CPU time a sample, score and learn, in batches over a thousand series, with default parameters; the default detector = 1.
-_COST_BY_NAME = {
-    "adwin": 0.35,
-    "default": 1.0,
-    "ew_scorer": 0.05,
-    "gaussian_scorer": 0.06,
-    "half_space_trees": 1.1,
-    "holt_winters": 0.07,
-    "kswin": 6.0,
-    "linear_regression": 0.5,
-    "local_outlier_factor": 18.0,
-    "loda": 10.0,
-    "one_class_svm": 0.1,
-    "page_hinkley": 0.05,
-    "quantile_scorer": 0.4,
-    "random_cut_forest": 300.0,
-    "river_model": 150.0,
-    "snarimax": 3.0,
-    "standard_absolute_deviation": 0.05,
+Numbers = Callable[[str], float]
+"""A model's parameter by name, the default where none is given; features are counted."""
+
+# CPU time a sample, score and learn, in batches over a thousand series; the default detector = 1.
+_COST_BY_NAME: dict[str, Callable[[Numbers], float]] = {
+    "adwin": lambda _: 0.25,
+    "default": lambda _: 1.0,
+    "ew_scorer": lambda _: 0.05,
+    "gaussian_scorer": lambda _: 0.06,
+    "half_space_trees": lambda get: 1.3 * get("n_trees") / 10 * get("height") / 8 * _per_feature(get, 0.1),
+    "holt_winters": lambda _: 0.06,
+    "kswin": lambda get: 14.0 * get("window_size") / 100,
+    "linear_regression": lambda get: 0.2 * _per_feature(get, 0.5),
+    "local_outlier_factor": lambda get: (
+        7.0 * get("n_neighbors") / 10 if get("features") == 1 else 60.0 * get("features") * get("window_size") / 1000
+    ),
+    "loda": lambda get: 8.0 * get("n_random_cuts") / 100 * (1.0 + get("n_bins") / 10) / 2 * _per_feature(get, 0.02),
+    "one_class_svm": lambda get: 0.12 * _per_feature(get, 0.1),
+    "page_hinkley": lambda _: 0.05,
+    "quantile_scorer": lambda _: 0.3,
+    "random_cut_forest": lambda get: (
+        600.0 * get("n_trees") / 40 * log2(get("tree_size")) / 8 * (1.0 + 0.1 * (get("features") * get("shingle_size") - 1))
+    ),
+    "snarimax": lambda get: 0.5 + 0.1 * (get("p") + get("q") + get("sp") + get("sq")),
+    "standard_absolute_deviation": lambda _: 0.05,
 }
 # Of a filter or predictive detection itself, without the model inside.
-_COST_AROUND = 0.2
+_COST_AROUND = 0.1
+
+# Of river's own models, called from here sample by sample, with default parameters.
+_COST_BY_RIVER_PATH = {
+    "river.anomaly.GaussianScorer": 25.0,
+    "river.anomaly.HalfSpaceTrees": 130.0,
+    "river.anomaly.LODA": 1200.0,
+    "river.anomaly.LocalOutlierFactor": 6000.0,
+    "river.anomaly.OneClassSVM": 35.0,
+    "river.anomaly.PredictiveAnomalyDetection": 1600.0,
+    "river.anomaly.StandardAbsoluteDeviation": 25.0,
+    "river.drift.ADWIN": 75.0,
+    "river.drift.KSWIN": 1100.0,
+    "river.drift.PageHinkley": 95.0,
+    "river.time_series.HoltWinters": 15.0,
+    "river.time_series.SNARIMAX": 70.0,
+}
+_COST_OF_OTHER_RIVER_MODELS = 150.0
 
 
 def is_accelerated(name: str) -> bool:
@@ -52,7 +76,7 @@ def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
     name : str
         Registered name.
     parameters : mapping
-        Its parameters; of them only a model inside is looked at.
+        Its parameters.
 
     Raises
     ------
@@ -62,10 +86,27 @@ def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
     Examples
     --------
     >>> relative_cost("gaussian_scorer", {}), relative_cost("threshold_filter", {"detector": {"model": "gaussian_scorer"}})
-    (0.06, 0.26)
+    (0.06, 0.16)
+    >>> relative_cost("loda", {"n_random_cuts": 20}), relative_cost("river_model", {"path": "river.anomaly.LODA"})
+    (1.6, 1200.0)
     """
     registry.model_class(name)
+    if name == "river_model":
+        return _COST_BY_RIVER_PATH.get(parameters.get("path", ""), _COST_OF_OTHER_RIVER_MODELS)
     if name in _COST_BY_NAME:
-        return _COST_BY_NAME[name]
-    inside = parameters.get("detector") or parameters["forecaster"]
-    return _COST_AROUND + relative_cost(inside["model"], inside.get("parameters", {}))
+        cost = _COST_BY_NAME[name](lambda key: _get_number(name, parameters, key))
+    else:
+        inside = parameters.get("detector") or parameters["forecaster"]
+        cost = _COST_AROUND + relative_cost(inside["model"], inside.get("parameters", {}))
+    return float(f"{cost:.2g}")
+
+
+def _get_number(name: str, parameters: Mapping[str, Any], key: str) -> float:
+    if key == "features":
+        return len(parameters.get("features") or ()) or _get_number(name, parameters, "n_features")
+    default = next(parameter.default for parameter in registry.schema(name) if parameter.name == key)
+    return float(parameters.get(key, default))
+
+
+def _per_feature(get: Numbers, share: float) -> float:
+    return 1.0 + share * (get("features") - 1.0)

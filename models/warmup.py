@@ -18,7 +18,7 @@ from models.base import Estimator, Scores
 from models.registry import build, names, variants
 from models.slot_kernel import order_by_slot
 
-__all__ = ["compiled_signatures", "learn_and_score_one", "warm_up"]
+__all__ = ["compiled_signatures", "exercise", "learn_and_score_one", "warm_up"]
 
 
 def warm_up(only: Iterable[str] | None = None, *, stopwatch: Callable[[], float] = time.perf_counter) -> dict[str, float]:
@@ -50,7 +50,7 @@ def warm_up(only: Iterable[str] | None = None, *, stopwatch: Callable[[], float]
     for name in names() if only is None else only:
         start = stopwatch()
         for parameters in variants(name):
-            _exercise(build(name, parameters))
+            exercise(build(name, parameters))
         seconds[name] = stopwatch() - start
     return seconds
 
@@ -73,8 +73,16 @@ def compiled_signatures(package: str = "models") -> dict[str, int]:
     return counts
 
 
-def _exercise(model: Estimator) -> None:
-    """Call everything public that runs kernels."""
+def exercise(model: Estimator) -> None:
+    """Call everything public of a fresh model that runs kernels.
+
+    Examples
+    --------
+    >>> model = build("ew_scorer")
+    >>> exercise(model)
+    >>> model.describe(0)["n_samples"]
+    0
+    """
     model.reserve(1)
     slots = np.zeros(2, dtype=np.int64)
     times = np.array([0, 60_000_000_000], dtype=np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.columnar import Batch
-from models.errors import ParameterError
+from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
 from models.forecaster import Forecaster
 from models.linear import kernel
@@ -133,22 +133,48 @@ class LinearRegression(Forecaster):
         return [math.nan] * horizon
 
     def learn_one(self, x: Mapping[str, float], y: float) -> None:
-        """Learn in slot 0 that `y` goes with the regressors `x`; without configured names the first dict fixes them."""
-        if self._index.names is None and not self._n_slots:
-            self._index.adopt(x)
-            self.n_features = 1 + self._index.n_features
+        """Learn in slot 0 that `y` goes with the regressors `x`; without configured names the first dict fixes them.
+
+        Raises
+        ------
+        ShapeError
+            The first dict has another number of regressors than what was learned in columns so far.
+        """
+        if self._index.names is None and x:
+            self._adopt(x)
         self.reserve(1)
         self._run(_SLOT_0, self._to_row(x, y), np.empty(1), np.empty(1, np.bool_), learn=True)
 
     def predict_one(self, x: Mapping[str, float]) -> float:
         """Value that goes with the regressors `x` in slot 0; NaN when unknown."""
         self.reserve(1)
+        if self._index.names is None and len(x) != self._index.n_features and not self._rows["n"].any():
+            return (
+                math.nan if self._is_scaled else 0.0
+            )  # what the weights of so many regressors would give, which are not there yet
         expected = np.empty(1)
         self._run(_SLOT_0, self._to_row(x, 0.0), expected, np.empty(1, np.bool_), learn=False)
         return float(expected[0])
 
+    def _adopt(self, x: Mapping[str, float]) -> None:
+        """Name the columns after the regressors of `x`; rows reserved before are made anew when their number is another."""
+        if self._n_slots and len(x) != self._index.n_features:
+            if self._rows["n"].any():
+                raise ShapeError(
+                    f"{self.name}: regressors {sorted(x)} do not fit the {self._index.n_features} columns in use; "
+                    "name them when the model is made (features=[...])"
+                )
+            n_slots, self._n_slots, self._capacity, self._state = self._n_slots, 0, 0, {}
+            self._index.adopt(x)
+            self.reserve(n_slots)
+        self._index.adopt(x)
+        self.n_features = 1 + self._index.n_features
+
     def _to_row(self, x: Mapping[str, float], y: float) -> FloatColumn:
-        return np.concatenate([[y], self._index.to_vector(x)]).reshape(1, -1)
+        index = self._index
+        if index.names is None and len(x) == index.n_features:
+            index = FeatureIndex(sorted(x), len(x))  # those the first dict learned would fix
+        return np.concatenate([[y], index.to_vector(x)]).reshape(1, -1)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n"] > 0)

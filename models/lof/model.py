@@ -161,7 +161,10 @@ class LocalOutlierFactor(MultivariateEstimator):
         self._check_slots(np.array([slot], dtype=np.int64))
         row = np.asarray(x, dtype=np.float64)
         held = self._window[slot][:, : int(self._rows[slot]["n"])]
-        squares = np.where(np.isfinite(row)[:, None], (np.nan_to_num(row)[:, None] - held) ** 2, 0.0)
+        known = np.where(np.isfinite(row), row, 0.0)[:, None]
+        # Squares of what is further out would overflow.
+        scale = 1.0 if max(np.abs(known).max(), np.abs(held).max(initial=0.0)) < 1e150 else 1e-160
+        squares = np.where(np.isfinite(row)[:, None], (known * scale - held * scale) ** 2, 0.0)
         nearest = np.argsort(squares.sum(axis=0), kind="stable")[: self._n_neighbors]
         total = squares[:, nearest].sum()
         return squares[:, nearest].sum(axis=1) / total if total > 0.0 else np.zeros(self.n_features)

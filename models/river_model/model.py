@@ -205,7 +205,9 @@ class RiverModel(ColumnarEstimator):
     def learn_one(self, x: Mapping[str, float] | float) -> None:
         """Learn one dict of features (or the value of the only feature) in slot 0."""
         self.reserve(1)
-        self._learn(0, self._to_row(x))
+        row = self._to_row(x)
+        if any(map(math.isfinite, row)):
+            self._learn(0, row)
 
     def score_one(self, x: Mapping[str, float] | float) -> float:
         """Score one dict of features (or the value of the only feature) by slot 0; 0.0 where river cannot tell."""

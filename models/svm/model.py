@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ from models.svm import kernel
 from models.svm.state import INTERCEPT, WEIGHTS, N
 
 __all__ = ["OneClassSVM"]
+
+MAX_FLOAT = float(np.finfo(np.float64).max)
 
 
 class OneClassSVM(MultivariateEstimator):
@@ -126,10 +129,12 @@ class OneClassSVM(MultivariateEstimator):
         return {
             "n_samples": int(self._rows[slot, N]),
             "intercept": float(self._rows[slot, INTERCEPT]),
-            "weight_norm": float(np.linalg.norm(self._rows[slot, WEIGHTS:])),
+            "weight_norm": min(math.hypot(*self._rows[slot, WEIGHTS:].tolist()), MAX_FLOAT),
         }
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """Share of each feature in the score of `x`: weight times value, (F,) float64; 0.0 where missing."""
         self._check_slots(np.array([slot], dtype=np.int64))
-        return np.where(np.isfinite(x), self._rows[slot, WEIGHTS:] * np.nan_to_num(x), 0.0)
+        known = np.where(np.isfinite(x), x, 0.0)
+        with np.errstate(over="ignore"):
+            return np.clip(self._rows[slot, WEIGHTS:] * known, -MAX_FLOAT, MAX_FLOAT)

@@ -169,7 +169,7 @@ def _summarize_detector(detector: DetectorSettings, config: Config) -> DetectorS
         model=detector.model.type + (f" {{{parameters}}}" if parameters else ""),
         is_accelerated=is_accelerated(detector.model.type),
         nbytes_per_series=model.slot_nbytes,
-        relative_cost=relative_cost(detector.model.type, detector.model.parameters),
+        relative_cost=relative_cost(detector.model.type, model_parameters(detector)),
         threshold=cut,
         episode=f"{episode.open_after_samples} in a row to open, {episode.clear_after_samples} to clear",
         topics=topics_of(detector, config),

@@ -67,6 +67,23 @@ class _Peeking(GaussianScorer):
             out.expected[ready] = batch.X[ready]
 
 
+class _Restless(GaussianScorer):
+    """Learns what it is asked to score."""
+
+    def score_one(self, x: object, y: float | None = None) -> float:
+        score = super().score_one(x, y)
+        self.learn_one(x, y)
+        return score
+
+
+class _Generous(GaussianScorer):
+    """Adds a little to the scores of the batch call."""
+
+    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
+        super()._score_learn(batch, out, ready)
+        out.score[ready] += 1e-9
+
+
 class _Forgetful(GaussianScorer):
     """Snapshots lose the window."""
 
@@ -84,6 +101,8 @@ class _Forgetful(GaussianScorer):
         (_Eager, "ready_only_after_warm_up"),
         (_Eager, "non_finite_policy"),
         (_Peeking, "score_before_learn"),
+        (_Restless, "inference_does_not_mutate"),
+        (_Generous, "one_by_one_equals_batch"),
         (_Forgetful, "snapshot_restore_bit_identity"),
     ],
 )

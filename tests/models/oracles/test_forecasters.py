@@ -12,7 +12,7 @@ from river import anomaly, linear_model, optim, preprocessing, time_series
 
 from models import registry
 from models.base import Scores
-from models.errors import ParameterError
+from models.errors import ParameterError, ShapeError
 
 
 def _make_stream(n: int = 4000) -> list[float]:
@@ -147,3 +147,24 @@ def test_holt_winters_wants_a_trend_with_its_season() -> None:
         registry.build("holt_winters", {"seasonality": 12})
     with pytest.raises(ParameterError, match=r"holt_winters\.beta"):
         registry.build("holt_winters", {"seasonality": 12, "gamma": 0.5})
+
+
+def test_predictive_detection_takes_the_regressors_of_the_first_dict() -> None:
+    theirs = anomaly.PredictiveAnomalyDetection(preprocessing.MinMaxScaler() | linear_model.LinearRegression(), warmup_period=5)
+    ours: Any = registry.build("predictive_anomaly_detection", {"forecaster": {"model": "linear_regression"}, "warmup_period": 5})
+    rng = random.Random(3)
+    for step in range(200):
+        x = {"load": rng.random(), "heat": rng.gauss(20.0, 4.0), "rate": float(step % 7)}
+        y = x["load"] + 0.1 * x["heat"] + rng.gauss(0.0, 0.1)
+        if step >= 5:
+            assert ours.score_one(x, y) == theirs.score_one(x, y)
+        else:
+            ours.score_one(x, y)
+        ours.learn_one(x, y)
+        theirs.learn_one(x, y)
+    assert ours.n_features == 4
+    learned: Any = registry.build("linear_regression", {"n_features": 2})
+    learned.reserve(1)
+    learned.score_learn_many(np.zeros(3, np.int64), np.zeros(3, np.int64), np.ones((3, 3)), Scores.empty(3))
+    with pytest.raises(ShapeError, match="do not fit"):
+        learned.learn_one({"a": 1.0, "b": 2.0, "c": 3.0}, 1.0)
