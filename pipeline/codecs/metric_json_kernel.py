@@ -186,8 +186,8 @@ def scan_metrics(
                     name_start += at - number_start if rows[row, NAME_STEP] > step else 0
                     labels_start += at - number_start if rows[row, LABELS_STEP] > step else 0
                     n = rows[row, MIDDLE + step]
-                    is_repeated = is_repeated and n <= end - at and is_same(words, at, text_words, text, n)
-                    if not is_repeated:
+                    if not is_repeated or n > end - at or not is_same(words, at, text_words, text, n):
+                        is_repeated = False
                         break
                     at += n
                     text += n
@@ -306,6 +306,7 @@ def scan_metrics(
         if totals[N_PAUSED] > 0:
             totals[N_PAUSED] -= 1
             continue
+        key_hash: Any = np.int64(hashes[i])
         is_time_first = time_start < value_start
         remember(
             rows,
@@ -322,7 +323,7 @@ def scan_metrics(
             0 if is_time_first else 1,
             spans,
             i,
-            np.int64(hashes[i]),
+            key_hash,
         )
     return n_other
 

@@ -52,7 +52,7 @@ def find(rows: StateArray, index: StateArray, key_hash: int) -> int:
     mask = index.size - 1
     at = key_hash & mask
     while index[at] != 0:
-        row = index[at] - 1
+        row: int = index[at] - 1
         if rows[row, HASH] == key_hash:
             return row
         at = (at + 1) & mask

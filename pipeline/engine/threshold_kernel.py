@@ -130,7 +130,8 @@ def judge_many(
         if scale_kind != CALIBRATED:
             surprise = measure_surprise(scale_kind, bounded, value[i], expected[i])
             p = estimate_tail(row, surprise)
-            if scale_kind == NOMINAL:
+            # What is not above the level is no less likely than 1, whatever its nominal tail: most samples cost no power.
+            if scale_kind == NOMINAL and not p >= 1.0:
                 p = max(p, 10.0**-surprise)
         p = min(max(p, SMALLEST_TAIL), 1.0)
         is_trusted = row.n >= min_samples
