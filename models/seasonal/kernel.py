@@ -68,7 +68,8 @@ def clip_from(x: float, bound: float, n: int) -> float:
 def bound_deviation(deviation: float, mean_deviation: float, weight: float, n: int) -> float:
     """`deviation`, limited so that no single sample can more than double a mean absolute deviation learned at `weight`."""
     if n >= BOUND_AFTER and mean_deviation > 0.0:
-        return max(-mean_deviation / weight, min(mean_deviation / weight, deviation))
+        limit = mean_deviation / weight
+        return max(-limit, min(limit, deviation))
     return deviation
 
 
