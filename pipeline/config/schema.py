@@ -367,7 +367,7 @@ class WorkerSettings(Section):
     web_host: str = Field("127.0.0.1", description="Address /metrics, /healthz and /readyz listen on.")
     web_port: Annotated[int, Field(ge=0, le=65_535)] = Field(8_088, description="Their port; 0 takes a free one.")
     max_poll_records: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        20_000, description="Most records of one fetch that are handed on as one batch."
+        50_000, description="Most records of one fetch that are handed on as one batch."
     )
     reader: Literal["fast", "ordinary"] = Field(
         "fast",

@@ -143,6 +143,8 @@ class Worker:
         self._is_warm = True
         keep_heap()
         self._publisher = Publisher(self._config.broker, self._telemetry)
+        # Gzip is what every reader of alerts can unpack, and costs nine times as much as lz4, which what goes to the next stage has.
+        self._stage_publisher = Publisher(self._config.broker, self._telemetry, compression="lz4")
         # Blocks of state are packed already.
         self._state_publisher = Publisher(self._config.broker, self._telemetry, compression=None)
         self._provider = build_provider(self._config.crosscheck, self._clock)
@@ -159,8 +161,8 @@ class Worker:
                 await self._standby.close()
             if self._copy_clients is not None:
                 self._copy_clients.close()
-            await self._publisher.close(timeout_secs=2.0)
-            await self._state_publisher.close(timeout_secs=2.0)
+            for publisher in (self._stage_publisher, self._publisher, self._state_publisher):
+                await publisher.close(timeout_secs=2.0)
 
     async def _warm_up_beside(self) -> dict[str, float]:
         """Warm up in a thread that does not keep the process from ending."""
@@ -248,6 +250,7 @@ class Worker:
                 found = await check_topics(self._config)
                 self._checkpoints = self._open_checkpoints(found[self._config.outputs.checkpoints.name])
                 await self._publisher.start()
+                await self._stage_publisher.start()
                 return
             except KafkaError as error:
                 self._telemetry.emit("broker_unavailable", code=type(error).__name__, error=error)
@@ -276,7 +279,7 @@ class Worker:
     def _new_flow(self, tp: TP) -> Flow:
         config, outputs = self._config, self._config.outputs
         if tp.topic == outputs.anomalies.name:
-            return CrosscheckFlow(config, tp.partition, self._stage, self._publisher, self._clock, self._telemetry)
+            return CrosscheckFlow(config, tp.partition, self._stage, self._stage_publisher, self._clock, self._telemetry)
         if tp.topic == outputs.checked.name:
             hold = self._assignment.hold
             return IncidentFlow(config, tp.partition, self._publisher, self._incident_clock, self._telemetry, hold)
@@ -300,7 +303,7 @@ class Worker:
             copy,
             is_fresh=self._is_fresh,
         )
-        return SourceFlow(config, source, tp.partition, durable, self._publisher, self._telemetry)
+        return SourceFlow(config, source, tp.partition, durable, self._stage_publisher, self._telemetry)
 
     async def _each_second(self) -> None:
         self._pulse_secs = time.monotonic()
