@@ -25,18 +25,19 @@ from benchmarks.machine import describe_machine
 from benchmarks.pipeline.workload import Workload
 from benchmarks.pipeline.workloads import WORKLOADS
 from pipeline.codecs.compression import CODEC_NAMES
-from pipeline.codecs.fetched import read_fetched
+from pipeline.codecs.fetched import Stop, read_fetched
+from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.registry import codec as make_codec
-from pipeline.config.schema import Config, DetectorSettings, SeriesSettings, SourceTopic
+from pipeline.config.schema import Config, DetectorSettings, SeriesSettings, SourceTopic, WorkerSettings
 from pipeline.engine.lane import Lane
 from pipeline.samples.index import SeriesIndex
 
 _BATCH_BYTES = 65_536
-_FETCH_BYTES = 1 << 20
+_FETCH_BYTES = 1 << 22
 
 
 def make_fetches(workload: Workload, n: int) -> Iterator[bytes]:
-    """The workload as one partition would be fetched, about 1 MiB at a time."""
+    """The workload as one partition would be fetched, about 4 MiB at a time."""
     codec_number = CODEC_NAMES.index(workload.compression)
     parts: list[bytes] = []
     builder: Any = None
@@ -65,6 +66,17 @@ def _seal(builder: Any, base_offset: int) -> bytes:
     return bytes(batch)
 
 
+def read_parts(fetches: Iterable[bytes]) -> Iterator[RecordBatch]:
+    """Fetches read as the worker reads them, in parts of at most `max_poll_records`."""
+    max_records = WorkerSettings().max_poll_records
+    for data in fetches:
+        fetched = read_fetched("m", 0, data, max_records=max_records)
+        yield fetched.batch
+        while fetched.stop is Stop.ENOUGH:
+            fetched = read_fetched("m", 0, data, start=fetched.n_bytes, max_records=max_records)
+            yield fetched.batch
+
+
 def drain(results: Iterable[object]) -> None:
     """Let each result go before the next is made, as a worker does: fresh memory for all of them would cost more than the work."""
     for _ in results:
@@ -74,7 +86,7 @@ def drain(results: Iterable[object]) -> None:
 def measure(workload: Workload, n: int, repeats: int) -> dict[str, list[float]]:
     """Nanoseconds of CPU time a sample by stage, every repeat; of the lane past the first two rounds, when it knows all series."""
     fetches = list(make_fetches(workload, n))
-    batches = [read_fetched("m", 0, data).batch for data in fetches]
+    batches = list(read_parts(fetches))
     source = SourceTopic(name="m", kind="metrics", format=workload.format)
     codec = make_codec(source)
     points = [codec.decode(batch) for batch in batches]
@@ -118,7 +130,7 @@ def measure(workload: Workload, n: int, repeats: int) -> dict[str, list[float]]:
         return run
 
     stages: dict[str, Callable[[], float]] = {
-        "fetched bytes to columns": timed(lambda: drain(read_fetched("m", 0, data) for data in fetches)),
+        "fetched bytes to columns": timed(lambda: drain(read_parts(fetches))),
         "scan of the values": timed(lambda: drain(codec.decode(batch) for batch in batches)),
         "series lookup": timed(lambda: drain(index.find_slots(one.keys) for one in points)),
         "scan, lookup and the rest of the lane": run_lane,

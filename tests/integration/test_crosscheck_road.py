@@ -122,7 +122,7 @@ def test_cloudwatchs_word_reaches_the_alert(
     calls = {"provider": "cloudwatch", "api": "GetMetricData", "outcome": "ok"}
     wait_until(lambda: worker.metric("crosscheck_calls_total", **calls) == len(cloudwatch.requests), 5)
     assert worker.metric("crosscheck_cost_usd_total") == pytest.approx(sum(entry.cost_usd for entry in ledger.values()), rel=0.01)
-    assert worker.metric("crosscheck_pending") == 0
+    wait_until(lambda: worker.metric("crosscheck_pending") == 0, 5)
     assert worker.metric("verdicts_total", outcome="confirmed", provider="cloudwatch") > 0
     assert worker.stop() == 0
 
