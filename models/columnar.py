@@ -18,7 +18,7 @@ from models.errors import ShapeError, SlotError, SnapshotError
 from models.gate import OPEN_GATE, Gate
 from models.parameters import Parameter, settle_parameters
 from models.slot_kernel import are_slots_reserved
-from models.state_array import StateArray, make_zeros
+from models.state_array import StateArray, as_run, make_zeros
 
 __all__ = ["Batch", "ColumnarEstimator", "UnivariateEstimator"]
 
@@ -211,8 +211,9 @@ class ColumnarEstimator(Estimator):
         self._check_snapshot(snapshot, slots.size)
         if slots.size:
             self.reserve(int(slots.max()) + 1)
+            run = as_run(slots)
             for key, rows in snapshot["columns"].items():
-                self._state[key][slots] = rows
+                self._state[key][run] = rows
 
     def describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         """What the model knows of one series: its name, readiness, bytes of state, and the model's own facts.

@@ -216,16 +216,12 @@ class SeriesFlow:
         self.clock.reserve(n_slots)
         self.clock.restore_time(head["time"])
         self.detectors.reserve(n_slots)
+        is_routing_same = head["routing_hash"] == self.detectors.routing_hash
         for block in blocks:
             self.index.restore(block["index"])
             slots = block["index"]["slots"]
             self.clock.restore(slots, block["clock"])
-            self.detectors.restore(
-                block["detectors"],
-                slots,
-                self.index.label_set,
-                is_routing_same=head["routing_hash"] == self.detectors.routing_hash,
-            )
+            self.detectors.restore(block["detectors"], slots, self.index.label_set, is_routing_same=is_routing_same)
         self.detectors.restore_groups(head["groups"], self.index)
         self.n_evicted = int(head["n_evicted"])
         absences = {int(slot): Absence.from_list(one, self._settings) for slot, *one in head["absences"]}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.base import IntColumn
-from models.state_array import Row, StateArray
+from models.state_array import Row, StateArray, as_run
 from pipeline.errors import StateError
 
 __all__ = ["StateRows"]
@@ -69,4 +69,4 @@ class StateRows:
                 "or of another release, take an older one or let the detectors learn anew",
                 code=self._code,
             )
-        self._rows[slots] = rows
+        self._rows[as_run(slots)] = rows

@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.state_array import StateArray
+from models.state_array import StateArray, as_run
 from pipeline.clock import NS_PER_SEC
 from pipeline.config.schema import SeriesSettings
 from pipeline.errors import StateError
@@ -314,11 +314,12 @@ class SeriesClock:
                 f"expected {slots.size} rows; the snapshot is damaged or of another release, take an older one",
                 code="CLOCK_SNAPSHOT",
             )
-        self._rows[slots] = rows
+        run = as_run(slots)
+        self._rows[run] = rows
         capacity = self._recent_time.shape[1]
         if times.shape[1] == capacity:
-            self._recent_time[slots] = times
-            self._recent_value[slots] = values
+            self._recent_time[run] = times
+            self._recent_value[run] = values
             return
         for slot, row, own_times, own_values in zip(slots.tolist(), rows, times, values, strict=True):
             n_recent = int(row["n_recent"])
