@@ -15,8 +15,8 @@ from faust.types import TP
 
 from pipeline.clock import Clock
 from pipeline.service.cancellation import is_ordered
+from pipeline.service.fetched_batch import FetchedBatch
 from pipeline.service.flow import Flow
-from pipeline.service.transport import FetchedBatch
 from pipeline.telemetry.events import Telemetry
 
 __all__ = ["Assignment", "Reader"]

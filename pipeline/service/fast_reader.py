@@ -104,7 +104,7 @@ class FastReader:
         self._on_fallback = on_fallback
 
     def take(self, result: Any, max_records: int, position: Callable[[], int]) -> RecordBatch | None:
-        """The next records of a result; see `pipeline.service.transport.TakeBatch`.
+        """The next records of a result; see `pipeline.service.fetched_batch.TakeBatch`.
 
         Parameters
         ----------

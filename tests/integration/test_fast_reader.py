@@ -21,7 +21,7 @@ from pipeline.codecs import fetched
 from pipeline.codecs.compression import Block, decompress
 from pipeline.codecs.fetched import Stop
 from pipeline.service.fast_reader import FastReader, keep_fetched_bytes
-from pipeline.service.transport import take_records
+from pipeline.service.fetched_batch import take_records
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ from faust.types import TP
 from pipeline.clock import ManualClock
 from pipeline.codecs.record import RecordBatch
 from pipeline.service.assignment import Assignment
-from pipeline.service.transport import FetchedBatch
+from pipeline.service.fetched_batch import FetchedBatch
 from pipeline.telemetry.events import Telemetry
 
 ONE, TWO = TP("metrics", 0), TP("metrics", 1)

@@ -20,7 +20,7 @@ from pipeline.codecs.fetched import Stop
 from pipeline.codecs.record import RecordBatch
 from pipeline.service import fast_reader
 from pipeline.service.fast_reader import FastReader, KeptRecords, find_obstacle, keep_fetched_bytes
-from pipeline.service.transport import take_records
+from pipeline.service.fetched_batch import take_records
 from tests.unit.codecs.test_fetched import SAMPLE, batches, damage
 from tests.unit.codecs.wire import Row, pack_batch
 

@@ -14,8 +14,9 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from pipeline.service.consumer_thread import BatchConsumerThread
 from pipeline.service.fast_reader import FastReader, KeptRecords
-from pipeline.service.transport import BatchConsumerThread, TakeBatch, take_records
+from pipeline.service.fetched_batch import TakeBatch, take_records
 from pipeline.telemetry.events import Telemetry
 from tests.unit.codecs.wire import Row, pack_batch
 
