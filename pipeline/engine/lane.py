@@ -27,9 +27,10 @@ from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
 from pipeline.engine.dirty_blocks import BLOCK_SLOTS, DirtyBlocks
 from pipeline.engine.explanation import explain_rate, format_duration
+from pipeline.engine.flow_output import Observer, RankedAnomaly
 from pipeline.engine.outcome import RecordOutcomes
 from pipeline.engine.report import Place, Reporter
-from pipeline.engine.series_flow import Observer, RankedAnomaly, SeriesFlow
+from pipeline.engine.series_flow import SeriesFlow
 from pipeline.errors import RecordError, SampleError, StateError
 from pipeline.failpoint import reach
 from pipeline.logs.mined_lines import CEILING_REASON, MinedLines, NewTemplate

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,9 @@ from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.absence import Absence
 from pipeline.engine.accounting import DEAD_LETTERED, DUPLICATE, FILTERED, LATE, SCORED, Accounting
 from pipeline.engine.anomaly import Anomaly, AnomalyPhase
-from pipeline.engine.detector import Detector, Findings
 from pipeline.engine.dirty_blocks import DirtyBlocks
 from pipeline.engine.episode_kernel import CLEARED
+from pipeline.engine.flow_output import EVICTED, HEARD, KNOWN, NEWS, POINT, SILENT, VECTOR, FlowOutput, Observer, RankedAnomaly
 from pipeline.engine.news import News, OpenNews
 from pipeline.engine.report import Context, Place, Reporter
 from pipeline.engine.routing import Detectors, choose_detectors
@@ -32,54 +32,17 @@ from pipeline.samples.batch import SampleBatch
 from pipeline.samples.index import BAD_LABELS, REFUSED, UNKNOWN, LabelsOf, SeriesIndex
 from pipeline.samples.lateness import SeriesClock, Verdicts
 
-__all__ = ["FlowOutput", "Observer", "RankedAnomaly", "SeriesFlow"]
+__all__ = ["SeriesFlow"]
 
 _NEVER_NS = 2**63 - 1
 _IntColumn = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.int8]
-
-_NEWS, _HEARD, _POINT, _VECTOR, _EVICTED, _SILENT, _KNOWN = range(7)
-"""Order of what happens at one sample."""
 
 _OUTCOME_OF = np.zeros(4, dtype=np.int8)
 _OUTCOME_OF[lateness.ACCEPTED] = SCORED
 _OUTCOME_OF[lateness.LATE] = LATE
 _OUTCOME_OF[lateness.DUPLICATE] = DUPLICATE
 _OUTCOME_OF[lateness.UNUSABLE] = DEAD_LETTERED
-
-
-class RankedAnomaly(NamedTuple):
-    """An anomaly and its place in the order in which they are published: by offset, position, rank."""
-
-    offset: int
-    position: int
-    rank: int
-    anomaly: Anomaly
-
-
-class Observer(Protocol):
-    """Is told of the samples that a detector has scored."""
-
-    def __call__(self, detector: Detector, findings: Findings, index: SeriesIndex) -> None:
-        """Look at the findings; `index` knows the series of their slots, which may be another's later."""
-
-
-class FlowOutput(NamedTuple):
-    """What became of samples.
-
-    Attributes
-    ----------
-    outcome : (B,) int8
-        Outcome code (`pipeline.engine.accounting`) of each sample.
-    errors : list of (int, RecordError)
-        Samples with labels that cannot be used, ascending.
-    anomalies : list of RankedAnomaly
-        In order.
-    """
-
-    outcome: _Codes
-    errors: list[tuple[int, RecordError]]
-    anomalies: list[RankedAnomaly]
 
 
 class _Turn(NamedTuple):
@@ -171,7 +134,7 @@ class SeriesFlow:
                 at = self._place_of_look(samples, end)
                 known = self._news.settle(at)
                 if accounting is not None:
-                    anomalies += [RankedAnomaly(at.offset, at.position, _KNOWN, anomaly) for anomaly in known]
+                    anomalies += [RankedAnomaly(at.offset, at.position, KNOWN, anomaly) for anomaly in known]
             self._score(samples, begin, end, verdicts, turns, outcome, anomalies, accounting)
             if is_due and self.detectors.groups:
                 anomalies += self._close_periods(self._place_of_look(samples, end), accounting)
@@ -249,7 +212,7 @@ class SeriesFlow:
         if not chosen:
             return []
         anomaly = self._news.open(News(chosen[0], series, place, news.template, news.example))
-        return [RankedAnomaly(place.offset, place.position, _NEWS, anomaly)] if is_told else []
+        return [RankedAnomaly(place.offset, place.position, NEWS, anomaly)] if is_told else []
 
     def _open_series(
         self,
@@ -305,7 +268,7 @@ class SeriesFlow:
                     slot = int(samples.slot[i])
                     absence = self._absences.pop(slot, None)
                     if absence is not None:
-                        turns.append(_Turn(i + 1, _HEARD, "cleared", _place_of(samples, i), slot, absence))
+                        turns.append(_Turn(i + 1, HEARD, "cleared", _place_of(samples, i), slot, absence))
             if silent.size:
                 self.dirty.mark(silent)
                 place = self._place_of_look(samples, end)
@@ -320,7 +283,7 @@ class SeriesFlow:
                             round(self.clock.usual_interval_ns(slot)),
                         )
                         self._absences[slot] = absence
-                        turns.append(_Turn(end, _SILENT, "opened", place, slot, absence))
+                        turns.append(_Turn(end, SILENT, "opened", place, slot, absence))
             if idle.size or is_due or end == stop:
                 return end, idle, is_due
             start = end
@@ -367,7 +330,7 @@ class SeriesFlow:
                     anomaly = self._reporter.report_point(
                         detector, found, ordinal, self.index.label_set(slot), self._context_with(slot, taken, n_past)
                     )
-                    anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, _POINT, anomaly))
+                    anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, POINT, anomaly))
                     accounting.anomalous["reported"] += phase != CLEARED
                 accounting.anomalous["folded"] += events.n_folded
                 accounting.anomalous["direction"] += events.n_wrong_side
@@ -404,7 +367,7 @@ class SeriesFlow:
                         dict(zip(group.features, found.contributions[i].tolist(), strict=True)),
                     )
                     # Its own position stands behind the record; in order it comes before what ends at the same look.
-                    anomalies.append(RankedAnomaly(place.offset, place.position, _VECTOR, anomaly))
+                    anomalies.append(RankedAnomaly(place.offset, place.position, VECTOR, anomaly))
                     accounting.anomalous["reported"] += phase != CLEARED
                 accounting.anomalous["folded"] += events.n_folded
         return anomalies
@@ -422,7 +385,7 @@ class SeriesFlow:
             place = self._place_of_look(samples, end)
             for slot in idle.tolist():
                 anomalies += [
-                    RankedAnomaly(place.offset, place.position, _EVICTED, anomaly) for anomaly in self._close(slot, place)
+                    RankedAnomaly(place.offset, place.position, EVICTED, anomaly) for anomaly in self._close(slot, place)
                 ]
                 # One by one, so that the last of a group is seen to be it.
                 self.detectors.remove_from_groups(slot)
