@@ -46,7 +46,9 @@ class IncidentFlow:
     partition : int
         Partition of the topics of checked anomalies and of incidents.
     publisher : Publisher
-        For states and alert events.
+        For alert events.
+    state_publisher : Publisher
+        For states.
     clock : Clock
         The wall clock.
     telemetry : Telemetry
@@ -62,6 +64,7 @@ class IncidentFlow:
         config: Config,
         partition: int,
         publisher: Publisher,
+        state_publisher: Publisher,
         clock: Clock,
         telemetry: Telemetry,
         hold: Callable[[], Awaitable[None]],
@@ -70,6 +73,7 @@ class IncidentFlow:
         self._policy = AlertPolicy.from_config(config)
         self._partition = partition
         self._publisher = publisher
+        self._state_publisher = state_publisher
         self._clock = clock
         self._telemetry = telemetry
         self._hold = hold
@@ -116,7 +120,7 @@ class IncidentFlow:
                         outboxes[group] = waiting
         for group, events in outboxes.items():
             await self._publish_events(events)
-            await self._publisher.publish([self._state_message(group, _NO_EVENTS)])
+            await self._state_publisher.publish([self._state_message(group, _NO_EVENTS)])
         self._telemetry.emit(
             "incidents_restored", partition=self._partition, n_groups=len(self._states), n_republished=len(outboxes)
         )
@@ -190,14 +194,14 @@ class IncidentFlow:
         if not changed:
             return
         await self._hold()
-        await self._publisher.publish([self._state_message(group, events) for group, events in changed.items()])
+        await self._state_publisher.publish([self._state_message(group, events) for group, events in changed.items()])
         reach("incident_state_written")
         told = {group: events for group, events in changed.items() if events}
         if not told:
             return
         await self._publish_events(event for events in told.values() for event in events)
         reach("alerts_published")
-        await self._publisher.publish([self._state_message(group, _NO_EVENTS) for group in told])
+        await self._state_publisher.publish([self._state_message(group, _NO_EVENTS) for group in told])
 
     def _state_message(self, group: str, outbox: Iterable[AlertEvent]) -> Message:
         return Message(

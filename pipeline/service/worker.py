@@ -282,7 +282,8 @@ class Worker:
             return CrosscheckFlow(config, tp.partition, self._stage, self._stage_publisher, self._clock, self._telemetry)
         if tp.topic == outputs.checked.name:
             hold = self._assignment.hold
-            return IncidentFlow(config, tp.partition, self._publisher, self._incident_clock, self._telemetry, hold)
+            publishers = self._publisher, self._stage_publisher
+            return IncidentFlow(config, tp.partition, *publishers, self._incident_clock, self._telemetry, hold)
         source, hold = self._sources[tp.topic], self._assignment.hold
         store = CheckpointStore(self._checkpoints, config.worker.group, tp.topic, tp.partition, self._hash)
         copy = None
