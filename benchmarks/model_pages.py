@@ -213,7 +213,7 @@ def make_cost(name: str) -> str:
     model = registry.build(name, parameters)
     model.reserve(64)
     what = f"With `{json.dumps(parameters)}`" if is_required else "With its defaults"
-    told = "the yardstick of the others" if name == registry.DEFAULT_MODEL else "that of the default detector"
+    told = "which is the yardstick of the others" if name == registry.DEFAULT_MODEL else "that of the default detector"
     size = f"{model.slot_nbytes:,}" if getattr(model, "has_fixed_size", True) else "some thousand"
     times = "" if name == registry.DEFAULT_MODEL else f"about {relative_cost(name, parameters):g} times "
     return f"*Cost.* {what}: {size} bytes a series, and CPU time a sample {times}{told}."

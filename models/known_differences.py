@@ -48,9 +48,21 @@ KNOWN_DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "overflow_is_not_learned",
-        ("gaussian_scorer", "standard_absolute_deviation", "predictive_anomaly_detection"),
-        "A finite value whose square overflows leaves infinities or NaN in the state, or raises OverflowError.",
-        "It is scored and not learned.",
+        (
+            "gaussian_scorer",
+            "standard_absolute_deviation",
+            "predictive_anomaly_detection",
+            "ew_scorer",
+            "quantile_scorer",
+            "adwin",
+            "page_hinkley",
+            "snarimax",
+            "holt_winters",
+            "linear_regression",
+        ),
+        "A finite value so great that a square, a sum or a difference overflows leaves infinities or NaN in the state, or raises "
+        "OverflowError.",
+        "It is scored and not learned; adwin, page_hinkley and linear_regression pass it over.",
         "The same: no sample may poison a series.",
     ),
     Difference(

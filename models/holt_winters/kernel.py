@@ -15,6 +15,8 @@ from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
 ALPHA, BETA, GAMMA = 0, 1, 2
+FARTHEST = 1e150
+"""Values from here on are not learned: level and trend of such would overflow for good."""
 AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
 
@@ -45,7 +47,9 @@ def forecast_next(rows: StateArray, seasons: FloatColumn, seasonality: int, is_p
 def learn(
     rows: StateArray, seasons: FloatColumn, slot: int, knobs: FloatColumn, seasonality: int, is_product: bool, y: float
 ) -> bool:
-    """Smooth `y` into level, trend and season; False = refused, because one of them would not be finite."""
+    """Smooth `y` into level, trend and season; False = refused, too far out."""
+    if not abs(y) < FARTHEST:
+        return False
     row = rows[slot]
     alpha, beta, gamma = knobs[ALPHA], knobs[BETA], knobs[GAMMA]
     term = 1.0 if is_product else 0.0
@@ -71,7 +75,7 @@ def learn(
 @kernel_call
 def learn_value(rows: StateArray, seasons: FloatColumn, knobs: FloatColumn, seasonality: int, is_product: bool, y: float) -> bool:
     """Learn one value in slot 0; True when it completes the start of the series."""
-    if not math.isfinite(y):
+    if not abs(y) < FARTHEST:
         return False
     n = rows[0]["n_first"]
     if n < seasons.shape[1]:
@@ -119,6 +123,8 @@ def forecast_learn_many(
             continue
         n = rows[slot]["n_first"]
         if n < n_first:
+            if not abs(y) < FARTHEST:
+                continue
             seasons[slot, n] = y
             rows[slot]["n_first"] = n + 1
             if n + 1 == n_first:

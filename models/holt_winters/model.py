@@ -47,9 +47,9 @@ class HoltWinters(Forecaster, UnivariateEstimator):
     Forecasts equal river's `time_series.HoltWinters` to the last bit.  The first ``max(2, seasonality)`` samples set level, trend
     and season, and are not scored.  Score: absolute error, in units of the value.
 
-    A sample that is NaN or infinite is passed over; so is one that would make a component infinite, such as any value over a
-    multiplicative term of zero.  Where the first values average to zero, river divides by it; here every seasonal term then
-    starts neutral.  O(1) time; 32 bytes a series and 8 a sample of the season.
+    A sample that is NaN or infinite is passed over, and one beyond 1e150 not learned; nor is one that would make a component
+    infinite, such as any value over a multiplicative term of zero.  Where the first values average to zero, river divides by it;
+    here every seasonal term then starts neutral.  O(1) time; 32 bytes a series and 8 a sample of the season.
 
     Raises
     ------

@@ -169,7 +169,8 @@ def search_line(
     while left >= 0 or right < n:
         below = x - window[slot, 0, order[slot, left]] if left >= 0 else math.inf
         above = window[slot, 0, order[slot, right]] - x if right < n else math.inf
-        goes_left = below < above
+        # Both are infinite between the greatest and the least floats.
+        goes_left = left >= 0 and (right >= n or below < above)
         gap = min(below, above)
         gap = math.sqrt(gap * gap)
         if found == k and gap > distance[k - 1]:

@@ -29,7 +29,8 @@ def take(rows: StateArray, knobs: FloatColumn, slot: int, x: float) -> int:
     knobs : (6,) float64
         Least samples, tolerance, threshold, forgetting factor, and 1.0 for each direction watched.
     """
-    if not math.isfinite(x):
+    # Sums of samples this far out overflow before a change is detected, and no sample could be taken any more.
+    if not abs(x) < 1e150:
         return 0
     row = rows[slot]
     n, mean, rise, fall = row["n"], row["mean"], row["rise"], row["fall"]

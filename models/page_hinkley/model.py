@@ -39,8 +39,8 @@ class PageHinkley(DriftDetector):
     Notes
     -----
     Detects at the same samples as river's `drift.PageHinkley`, and the sums agree to the last bit.  1.0 at the sample of
-    detection, else 0.0.  A sample that is NaN or infinite, or that would make a sum overflow, is passed over.  O(1)
-    time; 56 bytes a series.
+    detection, else 0.0.  A sample that is NaN, infinite or beyond 1e150 is passed over.  O(1) time; 56 bytes a
+    series.
 
     References
     ----------

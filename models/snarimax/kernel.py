@@ -23,6 +23,8 @@ WEIGHT, COUNT, MEAN, VARIANCE = 0, 1, 2, 3
 RATE, INTERCEPT_RATE, CLIP = 0, 1, 2
 AHEAD = 8
 """Samples whose series' state is fetched before their turn."""
+FARTHEST = 1e150
+"""Values from here on are not learned: their squares leave a series nothing it could go on from."""
 LINE = 8
 """Floats of a cache line."""
 # Rows of the room a step down needs: the terms as they will be, and the scaled features.
@@ -244,6 +246,8 @@ def forecast_learn_many(
         if math.isfinite(total):
             expected[i] = total
             ready[i] = row["n_learned"] > 0
+        if not abs(y) < FARTHEST:
+            continue
         if row["n_values"] >= n_needed:
             difference = take_difference(row, values, slot, shifts, factors, y)
             error = difference - predicted

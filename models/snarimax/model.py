@@ -43,8 +43,9 @@ class SNARIMAX(Forecaster, UnivariateEstimator):
     Notes
     -----
     Forecasts equal river's `time_series.SNARIMAX` with its default regressor (``StandardScaler() | LinearRegression()``) to the
-    last bit.  Score: absolute error, in units of the value.  A sample that is NaN or infinite is passed over; so is one that
-    would make a weight or a statistic infinite, where river's would stay NaN for ever.
+    last bit.  Score: absolute error, in units of the value.  A sample that is NaN or infinite is passed over, and
+    one beyond 1e150 not learned; nor is one that would make a weight or a statistic infinite, where river's would stay NaN for
+    ever.
 
     O(p + q + sp + sq) time; 64 bytes a series, 32 a feature, and 8 an entry of the rings (d + m * sd values, max(p, m * sp)
     differences, max(q, m * sq) errors).

@@ -39,6 +39,8 @@ def test_every_difference_has_its_test_and_its_models() -> None:
         assert f"test_{difference.name}" in globals(), difference.name
         assert set(difference.models) <= set(registry.names())
         assert all(difference)
+    overflowing = next(entry for entry in known_differences.KNOWN_DIFFERENCES if entry.name == "overflow_is_not_learned")
+    assert set(_FURTHER) < set(overflowing.models)
 
 
 def test_non_finite_values_are_not_learned() -> None:
@@ -98,6 +100,63 @@ def test_overflow_is_not_learned() -> None:
         pad.learn_one(None, y)
     assert pad.score_one(None, 1e300) == 1.0
     assert 0.0 <= pad.score_one(None, 1.5) <= 1.0
+
+
+def _overflow_theirs(name: str) -> float:
+    """A number of river's state after values that overflow in it."""
+    if name == "ew_scorer":
+        variance = stats.EWVar()
+        for y in (1.0, 2.0, 1e200, 2.0):
+            variance.update(y)
+        return float(variance.get())
+    if name == "quantile_scorer":
+        quantile = stats.Quantile(0.9)
+        for y in (1.0, 2.0, 3.0, 4.0, 5.0, *([-1.7e308, 1.7e308] * 20)):
+            quantile.update(y)
+        return float(quantile.get())
+    if name == "adwin":
+        window = drift.ADWIN()
+        for y in [1.0, 2.0] * 20 + [1e200]:
+            window.update(y)
+        return float(window.variance)
+    if name == "page_hinkley":
+        page = drift.PageHinkley()
+        for y in (1.0, 2.0, 1.7e308, -1.7e308, 2.0):
+            page.update(y)
+        return float(page._x_mean.get())
+    if name == "snarimax":
+        forecaster = time_series.SNARIMAX(p=1, d=0, q=0)
+        for y in (1.0, 2.0, 3.0, 1e300, 2.0, 3.0):
+            forecaster.learn_one(y)
+        return float(forecaster.forecast(1)[0])
+    if name == "holt_winters":
+        smoothed = time_series.HoltWinters(alpha=0.3, beta=0.9)
+        for y in (1.0, 2.0, *([1.7e308] * 12), 2.0, 2.0):
+            smoothed.learn_one(y)
+        return float(smoothed.forecast(1)[0])
+    regression = linear_model.LinearRegression()
+    for y in (1.0, 2.0, 1e300, 1e300, 2.0):
+        regression.learn_one({"a": y}, y)
+    return float(regression.predict_one({"a": 1.0}))
+
+
+_FURTHER = ["ew_scorer", "quantile_scorer", "adwin", "page_hinkley", "snarimax", "holt_winters", "linear_regression"]
+
+
+@pytest.mark.parametrize("name", _FURTHER)
+def test_overflow_stays_out_of_the_state(name: str) -> None:
+    assert not abs(_overflow_theirs(name)) < 1e150
+    rng = np.random.default_rng(4)
+    values = np.repeat(rng.normal(2.0, 1.0, 200)[:, None], 2 if name == "linear_regression" else 1, axis=1)
+    values[100:106] = np.array([1e200, 1.7e308, -1.7e308, 1.7e308, -1.7e308, 1e300])[:, None]
+    model = registry.build(name, {"scale": "none"} if name == "linear_regression" else {})
+    out, ready = _run(model, values[:, 0] if values.shape[1] == 1 else values)
+    assert np.isfinite(out.score).all()
+    assert ready[-1]
+    state = model.snapshot(np.zeros(1, dtype=np.int64))["columns"]
+    for column in state.values():
+        fields = [column[key] for key in column.dtype.names] if column.dtype.names else [column]
+        assert all(np.isfinite(field).all() for field in fields)
 
 
 def test_negative_variance_counts_as_zero() -> None:
