@@ -27,8 +27,8 @@ class CopyTurn:
     >>> turn.try_take(), turn.try_take(), turn.give_back(spent_secs=2.0), turn.try_take()
     (True, False, None, False)
     >>> now_secs = 151.0
-    >>> turn.try_take()
-    True
+    >>> turn.try_take(), turn.try_hold(), turn.give_back(spent_secs=2.0), turn.try_hold()
+    (True, False, None, True)
     """
 
     def __init__(self, monotonic_secs: Callable[[], float] = time.monotonic) -> None:
@@ -42,6 +42,11 @@ class CopyTurn:
             return False
         self._is_free = False
         return True
+
+    def try_hold(self) -> bool:
+        """Take it for a checkpoint that cannot wait for its time, if it is free; whether it was taken."""
+        was_free, self._is_free = self._is_free, False
+        return was_free
 
     def give_back(self, spent_secs: float = 0.0) -> None:
         """Let the next one have it; a checkpoint tells how long it took, s."""

@@ -27,6 +27,7 @@ from pipeline.telemetry.events import Telemetry
 __all__ = ["DurableLane"]
 
 _RETRY_SECS = 0.5
+_TURN_SECS = 0.01
 _MANY_BLOCKS = 400
 """A copy of so many, some 150 MB, is worth giving its memory back; a smaller one is not worth the pages that have to be had again."""
 
@@ -178,7 +179,17 @@ class DurableLane:
         """
         await self._wait_saved()
         if self.lane.next_offset != self._saved_offset and (is_last or self._is_worth_saving()):
-            await self._save(self._take())
+            # All lanes of a process settle at once: their copies together would be most of its memory once more.
+            while not self._turn.try_hold():
+                await asyncio.sleep(_TURN_SECS)
+            self._has_turn = True
+            started_secs = time.monotonic()
+            try:
+                checkpoint = self._take()
+                self._copy_secs = time.monotonic() - started_secs
+                await self._save(checkpoint)
+            finally:
+                self._give_turn_back()
 
     async def rebuild(self, until: int, feed: Callable[[RecordBatch], object]) -> None:
         """A lane as it was before offset `until`: from the newest checkpoint, and what came after it.

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
 
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config, DetectorSettings, SourceTopic
+from pipeline.service import durable_lane
 from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.copy_turn import CopyTurn
@@ -17,7 +22,7 @@ from pipeline.telemetry.events import Telemetry
 SOURCE = SourceTopic(name="metrics", kind="metrics", format="metric_json")
 
 
-def make_lane(store: CheckpointStore) -> DurableLane:
+def make_lane(store: CheckpointStore, turn: CopyTurn | None = None) -> DurableLane:
     async def hold() -> None:
         """The partition is ours."""
 
@@ -26,7 +31,7 @@ def make_lane(store: CheckpointStore) -> DurableLane:
 
     config = Config(version=1, topics=[SOURCE], detectors=[DetectorSettings(name="all")])
     return DurableLane(
-        config, "hash", SOURCE, 0, store, Telemetry(), hold, fail, CopyTurn(), asyncio.Semaphore(1), is_fresh=False
+        config, "hash", SOURCE, 0, store, Telemetry(), hold, fail, turn or CopyTurn(), asyncio.Semaphore(1), is_fresh=False
     )
 
 
@@ -72,3 +77,52 @@ def test_before_a_rebalance_only_what_is_worth_it_is_written_and_at_the_end_ever
         assert store.offset == 425
 
     asyncio.run(run())
+
+
+def test_lanes_that_settle_at_once_hold_one_copy_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_copies, most = 0, 0
+    take_copy, encode = DurableLane._take, durable_lane._encode
+
+    def count_copy(durable: DurableLane) -> Any:
+        nonlocal n_copies, most
+        n_copies += 1
+        most = max(most, n_copies)
+        return take_copy(durable)
+
+    def count_encoded(checkpoint: Any) -> Any:
+        nonlocal n_copies
+        time.sleep(0.02)
+        encoded = encode(checkpoint)
+        n_copies -= 1
+        return encoded
+
+    monkeypatch.setattr(DurableLane, "_take", count_copy)
+    monkeypatch.setattr(durable_lane, "_encode", count_encoded)
+
+    async def run() -> None:
+        async def publish(_: Sequence[Message]) -> None:
+            """It stands there."""
+
+        async def read(_: int) -> AsyncIterator[Sequence[Message]]:
+            yield []
+
+        topic, turn = CheckpointTopic("checkpoints", 1, publish, CheckpointReads(read)), CopyTurn()
+        stores = [CheckpointStore(topic, "group", f"metrics-{i}", 0, "hash") for i in range(4)]
+        lanes = [make_lane(store, turn) for store in stores]
+        for store, durable in zip(stores, lanes, strict=True):
+            await store.load()
+            take(durable, 5)
+        await asyncio.gather(*(durable.settle(is_last=True) for durable in lanes))
+        assert [store.offset for store in stores] == [5] * 4
+        # What one is told to stop while it waits for its turn does not take it away from the others.
+        for durable in lanes:
+            take(durable, 5)
+        waiting = [asyncio.create_task(durable.settle(is_last=True)) for durable in lanes]
+        await asyncio.sleep(0)
+        waiting[1].cancel()
+        await asyncio.wait(waiting)
+        assert [store.offset for store in stores] == [10, 5, 10, 10]
+        assert turn.try_hold()
+
+    asyncio.run(run())
+    assert most == 1
