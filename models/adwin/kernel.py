@@ -155,9 +155,9 @@ def take(rows: StateArray, buckets: FloatColumn, sizes: StateArray, knobs: Float
 
 
 @kernel_call
-def update_one(rows: StateArray, buckets: FloatColumn, sizes: StateArray, knobs: FloatColumn, x: float) -> int:
-    """`take` in slot 0."""
-    return take(rows, buckets, sizes, knobs, 0, x)
+def update_one(rows: StateArray, buckets: FloatColumn, sizes: StateArray, knobs: FloatColumn, x: float) -> None:
+    """`take` in slot 0; like river's, it returns nothing."""
+    take(rows, buckets, sizes, knobs, 0, x)
 
 
 @kernel_bare

@@ -62,9 +62,9 @@ def take(rows: StateArray, knobs: FloatColumn, slot: int, x: float) -> int:
 
 
 @kernel_call
-def update_one(rows: StateArray, knobs: FloatColumn, x: float) -> int:
-    """`take` in slot 0."""
-    return take(rows, knobs, 0, x)
+def update_one(rows: StateArray, knobs: FloatColumn, x: float) -> None:
+    """`take` in slot 0; like river's, it returns nothing."""
+    take(rows, knobs, 0, x)
 
 
 @kernel_bare
