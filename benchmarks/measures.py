@@ -155,11 +155,12 @@ def _stages(report: dict[str, Any]) -> Iterator[Measure]:
 
 
 def _models(report: dict[str, Any]) -> Iterator[Measure]:
-    for one in report["results"]:
+    beside_river = [one for one in report["results"] if one["river_ns"]]
+    for one in beside_river:
         yield _ratio(
             "times river's speed, one by one", one["id"], _over(one["river_ns"], one["one_by_one_ns"]), is_less_better=False
         )
-    for one in report["results"]:
+    for one in beside_river:
         for n_series, batches in one["batch_ns"].items():
             largest = max(batches, key=int)
             ratios = _over(one["river_ns"], batches[largest])

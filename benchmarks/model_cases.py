@@ -1,4 +1,4 @@
-"""What the model benchmark runs: every model beside river's, with the same parameters."""
+"""What the model benchmark runs: every model, beside river's with the same parameters where river has it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Case:
         Registered name.
     parameters : mapping
         Parameters of ours.
-    make_river : callable
-        Makes river's.
+    make_river : callable, optional
+        Makes river's; None = river has no such model.
     call : {"value", "dict", "update", "forecast"}
         How river's is asked: ``(None, y)``, a dict of features, ``update``, or ``forecast``.
     n_features : int
@@ -36,7 +36,7 @@ class Case:
 
     id: str
     model: str
-    make_river: Callable[[], Any]
+    make_river: Callable[[], Any] | None
     call: Literal["value", "dict", "update", "forecast"]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     n_features: int = 1
@@ -48,6 +48,7 @@ _HOURLY = {"alpha": 0.3, "beta": 0.1, "gamma": 0.3, "seasonality": 24}
 _GAUSSIAN = {"model": "gaussian_scorer"}
 
 CASES: tuple[Case, ...] = (
+    Case("default", "default", None, "value", is_anomaly=False),
     Case("gaussian_scorer", "gaussian_scorer", anomaly.GaussianScorer, "value"),
     Case(
         "gaussian_scorer_w100",
@@ -114,6 +115,7 @@ CASES: tuple[Case, ...] = (
         {"p": 12, "d": 1, "q": 12, "m": 12, "sd": 1},
         is_anomaly=False,
     ),
+    Case("random_cut_forest", "random_cut_forest", None, "dict", is_anomaly=False),
 )
 
 

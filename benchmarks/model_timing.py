@@ -97,8 +97,10 @@ def time_one_by_one(case: Case, seed: int, min_secs: float) -> list[float] | Non
     return _time_calls(case, _make_warm(case, 1, seed), seed, min_secs, n=500)
 
 
-def time_river(case: Case, seed: int, min_secs: float) -> list[float]:
-    """Nanoseconds per sample of river's model, asked and taught one by one: the only way it has."""
+def time_river(case: Case, seed: int, min_secs: float) -> list[float] | None:
+    """Nanoseconds per sample of river's model, asked and taught one by one: the only way it has; None where it has none."""
+    if case.make_river is None:
+        return None
     model = case.make_river()
     warm = make_values(N_WARM, case.n_features, seed, has_day=case.has_day)
     for x in _to_calls(case, warm):

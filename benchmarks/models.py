@@ -69,7 +69,9 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
                 "least_ratio": min(ratios.values()),
                 "n_cases": len(ratios),
             }
-    slower = [result["id"] for result in results if median(result["one_by_one_ns"]) > median(result["river_ns"])]
+    slower = [
+        result["id"] for result in results if result["river_ns"] and median(result["one_by_one_ns"]) > median(result["river_ns"])
+    ]
     return {**summary, "slower_than_river_one_by_one": slower}
 
 
@@ -85,12 +87,12 @@ def make_table(results: list[dict[str, Any]], compilation: dict[str, dict[str, f
     for title in ("bytes a series", "cold s", "cached s"):
         table.add_column(title, justify="right")
     for result in results:
-        river = median(result["river_ns"])
-        cells = [result["id"], f"{river:,.0f}", f"{median(result['one_by_one_ns']):,.0f}"]
+        river = median(result["river_ns"]) if result["river_ns"] else None
+        cells = [result["id"], f"{river:,.0f}" if river else "-", f"{median(result['one_by_one_ns']):,.0f}"]
         for n_series in SERIES:
             batches = result["batch_ns"].get(n_series)
             cells += [f"{median(batches[size]):,.0f}" if batches else "-" for size in BATCH_SIZES]
-            cells.append(f"{river / median(batches[BATCH_SIZES[-1]]):.0f}" if batches else "-")
+            cells.append(f"{river / median(batches[BATCH_SIZES[-1]]):.0f}" if river and batches else "-")
         seconds = compilation.get(result["model"], {})
         cells.append(f"{result['slot_nbytes']:,}")
         cells += [f"{seconds[state]:.2f}" if state in seconds else "-" for state in ("cold", "cached")]

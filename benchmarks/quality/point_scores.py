@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.quality.average_precision import get_macro_average_precision
 from benchmarks.quality.labelled_sets import LABELLED_SETS, find_shared, load_labelled_set
-from benchmarks.quality.scorers import SCORERS, score_metric, score_moments
+from benchmarks.quality.scorers import SCORERS, SLOW, score_metric, score_moments
 
 __all__ = ["main", "measure"]
 
@@ -61,7 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="streamwarden bench quality", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of a table")
     parser.add_argument("--only", choices=LABELLED_SETS, action="append", help="only this set; may be repeated")
-    parser.add_argument("--scorers", default=",".join(SCORERS), help="comma-separated names")
+    parser.add_argument(
+        "--scorers",
+        default=",".join(scorer for scorer in SCORERS if scorer not in SLOW),
+        help=f"comma-separated names out of {', '.join(SCORERS)}; all when left out, but for {', '.join(sorted(SLOW))} (minutes)",
+    )
     given = parser.parse_args(arguments)
     scorers = given.scorers.split(",")
     if unknown := set(scorers) - set(SCORERS):

@@ -166,6 +166,10 @@ class ThresholdFilter(Filter):
     As river's `anomaly.ThresholdFilter`, but for ``protect_anomaly_detector=False``, with which river's (0.26.1) never learns
     anything.  No state of its own.
 
+    References
+    ----------
+    Montiel, J. et al. (2021). River: machine learning for streaming data in Python. JMLR 22(110).
+
     Examples
     --------
     >>> inner = {"model": "gaussian_scorer", "parameters": {"grace_period": 2}}

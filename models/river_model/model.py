@@ -59,6 +59,10 @@ class RiverModel(ColumnarEstimator):
     ParameterError
         No such class, refused arguments, or a model that cannot be used or snapshotted.
 
+    References
+    ----------
+    Montiel, J. et al. (2021). River: machine learning for streaming data in Python. JMLR 22(110).
+
     Examples
     --------
     >>> model = RiverModel("river.anomaly.GaussianScorer", {"grace_period": 2})

@@ -124,6 +124,7 @@ def _print_one(model: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from models.registry import DEFAULT_MODEL
     from pipeline.cli.check_report import make_console
     from pipeline.config.options import show_plain
 
@@ -136,13 +137,18 @@ def _print_one(model: dict[str, Any]) -> None:
     )
     expected = "yes" if model["has_expected_value"] else "no: direction must be both"
     speed = "" if model["is_accelerated"] else "; runs river's own Python, unaccelerated: fit for a few series, not for thousands"
+    cost = (
+        "the yardstick of the others, in nanoseconds on the page docs/models.md"
+        if model["name"] == DEFAULT_MODEL
+        else f"about {model['relative_cost']:g} times the default detector's CPU time a sample{speed}"
+    )
     with_what = f" (with {show_plain(model['weighed_with'])})" if model["weighed_with"] else ""
     facts = Table.grid(padding=(0, 2))
     for heading, text in (
         ("score", score),
         ("expected value", expected),
         ("state", f"{model['nbytes_per_series']:,} bytes a series{with_what}"),
-        ("cost", f"about {model['relative_cost']:g} times the default detector's CPU time a sample{speed}"),
+        ("cost", cost),
         ("class", model["class"]),
     ):
         facts.add_row(Text(heading, "dim"), text)

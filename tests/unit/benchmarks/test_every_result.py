@@ -46,7 +46,12 @@ RESULTS: dict[str, dict[str, Any]] = {
     },
     "checkpoints": {"workload": "native-100k", "results": {"with": [{"cpu_us": 1.01}], "without": [{"cpu_us": 1.0}]}},
     "stages": {"results": {"native-2k": {"fetched bytes to columns": [160.0], "scan of the values": [170.0]}}},
-    "models": {"results": [{**MODEL, "batch_ns": {"1000": {"1": [200.0], "10000": [9.0]}}}]},
+    "models": {
+        "results": [
+            {**MODEL, "batch_ns": {"1000": {"1": [200.0], "10000": [9.0]}}},
+            {**MODEL, "id": "default", "river_ns": None, "batch_ns": {"1000": {"10000": [120.0]}}},
+        ]
+    },
 }
 MACHINE = {"cpu": "a <CPU>", "n_cpus": 2, "load_before": 0.0, "commit": "0" * 40, "python": "3"}
 PACKAGES = dict.fromkeys(("numba", "aiokafka", "faust-streaming", "river", "confluent-kafka"), "1")

@@ -158,6 +158,7 @@ def test_one_model_in_words(name: str) -> None:
     for parameter in registry.schema(name):
         assert parameter.name in text
     assert ("unaccelerated" in text) == (not is_accelerated(name))
+    assert ("yardstick" in text) == (name == registry.DEFAULT_MODEL)
 
 
 def test_an_unknown_model_suggests_the_nearest() -> None:
