@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import ParameterError
 from pipeline.codecs.event_times import read_times
 from pipeline.config.load import config_hash, load_config
-from pipeline.config.schema import Config, DetectorSettings, SourceTopic
+from pipeline.config.model_rules import build_model, has_expected_value, model_parameters
+from pipeline.config.schema import Config, DetectorSettings, ModelSettings, SourceTopic
 from pipeline.engine.accounting import Accounting
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
-from pipeline.errors import HistoryError
+from pipeline.errors import ConfigError, HistoryError
 from pipeline.history.entry import Entry, SampleEntry, SeriesText
 from pipeline.history.scoring import HistoryScorer
 from pipeline.history.trace import Trace
@@ -142,7 +144,7 @@ def score_entries(
     Raises
     ------
     ConfigError
-        The file is wrong.
+        The file is wrong, or a detector's model cannot do what the detector asks.
     HistoryError
         It has no such topic (``HISTORY_TOPIC``).
     """
@@ -150,6 +152,8 @@ def score_entries(
         config = default_config()
     elif not isinstance(config, Config):
         config = load_config(Path(config))
+    else:
+        _check_detectors(config)
     sources = [one for one in config.topics if one.name == topic or (topic is None and one.format == form)]
     if not sources:
         there = ", ".join(f"{one.name} ({one.format})" for one in config.topics)
@@ -171,6 +175,26 @@ def score_entries(
     for lane in scorer.lanes:
         accounting.add(lane.accounting)
     return ScoredHistory(trace, anomalies, dead_letters, accounting)
+
+
+def _check_detectors(config: Config) -> None:
+    """What `load_config` would say of the models of a configuration that was made without a file."""
+    for detector in config.detectors:
+        model, parameters = detector.model.type, model_parameters(detector)
+        try:
+            n_features = build_model(ModelSettings(type=model, parameters=parameters)).n_features
+        except ParameterError as error:
+            raise ConfigError(f"detector {detector.name}, model: {error}") from error
+        if n_features != 1 and detector.group is None:
+            raise ConfigError(
+                f"detector {detector.name}, model: expected a model of one value, because a detector scores one series at a time; "
+                f"found {model} with {n_features} features; take another model, or give the detector a group"
+            )
+        if detector.direction != "both" and not has_expected_value(model, parameters):
+            raise ConfigError(
+                f"detector {detector.name}, direction: expected both, because {model} has no expected value to be above or below of; "
+                f"found {detector.direction}; remove it, or take a model with an expected value, e.g. default"
+            )
 
 
 def score_frame(

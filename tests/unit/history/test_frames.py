@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline.config.load import config_hash
 from pipeline.config.schema import Config, DetectorSettings, ModelSettings, TailThreshold
-from pipeline.errors import HistoryError
+from pipeline.errors import ConfigError, HistoryError
 from pipeline.history import LineEntry, open_history
 from pipeline.history.entry import LineSource
 from pipeline.history.frames import ScoredHistory, default_config, score_entries, score_frame
@@ -151,3 +152,18 @@ def test_what_cannot_be_read_is_told(table: pd.DataFrame, config: Config, change
 def test_a_topic_that_is_not_there_is_told(table: pd.DataFrame, config: Config) -> None:
     with pytest.raises(HistoryError, match=r"expected nope, found metrics \(metric_json\)"):
         score_frame(table, config, value="cpu", topic="nope")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model": ModelSettings(type="linear_regression")}, "model of one value.*linear_regression with 2 features"),
+        ({"model": ModelSettings(type="loda", parameters={"n_features": 3})}, "loda with 3 features"),
+        ({"model": ModelSettings(type="loda"), "direction": "above"}, "direction: expected both, because loda"),
+        ({"model": ModelSettings(type="loda", parameters={"n_bins": -1})}, "n_bins.*found -1"),
+        ({"model": ModelSettings(type="lodda")}, "lodda"),
+    ],
+)
+def test_a_detector_made_by_hand_is_checked_as_one_of_a_file(table: pd.DataFrame, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"detector wrong, .*{words}"):
+        score_frame(table, default_config(DetectorSettings(name="wrong", **settings)), value="cpu", labels=["host"])
