@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from river import base, time_series
 
@@ -24,7 +24,14 @@ class Adapter(ABC):
         The river model.
     names : sequence of str
         Feature names in column order.
+
+    Attributes
+    ----------
+    needs_first : bool
+        The first column is what the model is about: a sample without it is passed over.
     """
+
+    needs_first: ClassVar[bool] = True
 
     def __init__(self, model: Any, names: Sequence[str]) -> None:
         self.model = model
@@ -45,6 +52,8 @@ class Adapter(ABC):
 
 class _Detector(Adapter):
     """An anomaly detector of features, or a pipeline or filter around one."""
+
+    needs_first: ClassVar[bool] = False
 
     def score(self, x: Sequence[float]) -> tuple[float, float]:
         return self.model.score_one(self.to_dict(x)), math.nan
@@ -127,15 +136,17 @@ def make_adapter(model: Any, names: Sequence[str]) -> Adapter:
         return _Drift(model, names)
     if isinstance(model, time_series.base.Forecaster):
         return _Forecaster(model, names)
-    if isinstance(inner, base.AnomalyDetector) or _is_pipeline_of_detector(model):
+    last = _get_last_step(model)
+    if isinstance(getattr(last, "anomaly_detector", last), base.AnomalyDetector):
         return _Detector(model, names)
-    if isinstance(model, base.Regressor):
+    if isinstance(last, base.Regressor):
         return _Regressor(model, names)
     raise ParameterError(
         "river_model", "path", expected="an anomaly or drift detector, a forecaster or a regressor", found=type(model).__name__
     )
 
 
-def _is_pipeline_of_detector(model: Any) -> bool:
+def _get_last_step(model: Any) -> Any:
+    """The model at the end of a pipeline; `model` itself when it is none."""
     steps = list(getattr(model, "steps", {}).values())
-    return bool(steps) and isinstance(getattr(steps[-1], "anomaly_detector", steps[-1]), base.AnomalyDetector)
+    return steps[-1] if steps else model

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,6 +46,7 @@ _ALLOWED = {
     "numpy": {"bool", "dtype", "float32", "float64", "int32", "int64"},
     "numpy._core.multiarray": {"scalar"},
     "random": {"Random"},
+    "statistics": {"NormalDist"},
 }
 
 
@@ -123,8 +124,10 @@ class _Encoder:
             items = sorted((self.encode(item) for item in value), key=json.dumps)
             return [type(value).__name__, number, items]
         if type(value) is np.ndarray and not value.dtype.hasobject:
-            data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
-            return ["array", number, value.dtype.str, list(value.shape), data]
+            # Products of matrices round differently by the order of their elements in memory, so the order is state.
+            order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+            data = base64.b64encode(value.tobytes(order)).decode()
+            return ["array", number, value.dtype.str, list(value.shape), data, *(["F"] if order == "F" else [])]
         return self._encode_object(value, number)
 
     def _encode_object(self, value: Any, number: int) -> Any:
@@ -203,8 +206,9 @@ class _Decoder:
         self._made[number] = made = frozenset(self.decode(item) for item in items)
         return made
 
-    def _decode_array(self, number: int, dtype: str, shape: list[int], text: str) -> Any:
-        self._made[number] = made = np.frombuffer(base64.b64decode(text), dtype=np.dtype(dtype)).reshape(shape).copy()
+    def _decode_array(self, number: int, dtype: str, shape: list[int], text: str, order: Literal["C", "F"] = "C") -> Any:
+        flat = np.frombuffer(base64.b64decode(text), dtype=np.dtype(dtype))
+        self._made[number] = made = flat.reshape(shape, order=order).copy(order)
         return made
 
     def _decode_object(self, number: int, name: str, arguments: Any, state: Any, items: Any, pairs: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from river import base as river_base
 
-from models.base import BoolColumn, IntColumn, ScoreKind, Scores, Snapshot
+from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, SnapshotError
 from models.multivariate import FEATURES, N_FEATURES
@@ -21,6 +22,8 @@ from models.river_model.codec import decode, encode
 from models.state_array import StateArray
 
 __all__ = ["RiverModel"]
+
+_SEED = 42
 
 
 class RiverModel(ColumnarEstimator):
@@ -51,8 +54,11 @@ class RiverModel(ColumnarEstimator):
     refused when it is made.  `slot_nbytes` is the size of that JSON for slot 0 as it stands, which grows with the model: its
     memory is bounded only if the model's is.
 
-    NaN is left out of the dict; a sample without any finite feature is passed over.  A score that cannot be computed, or is not
-    finite, counts as not ready; a series whose model raises while learning starts anew.
+    NaN is left out of the dict; a sample without any finite feature, or without its target, is passed over.  A score that cannot
+    be computed, or is not finite, counts as not ready; a series whose model raises while learning starts anew.
+
+    The steps of a pipeline are a list: ``path: river.compose.Pipeline, parameters: {steps: [{path: ...}, {path: ...}]}``.  A seed
+    that is left out is 42, since river's default draws from the clock.  In a detector with a group the features are the group's.
 
     Raises
     ------
@@ -116,9 +122,15 @@ class RiverModel(ColumnarEstimator):
             found = None
         if not isinstance(found, type) or not issubclass(found, river_base.Base):
             raise ParameterError(self.name, "path", expected="the path of a river class, as river.anomaly.LODA", found=path)
+        known = inspect.signature(found).parameters
         arguments = {key: self._build_nested(value) for key, value in parameters.items()}
+        if "seed" in known and arguments.setdefault("seed", _SEED) is None:
+            raise ParameterError(self.name, "parameters", expected=f"a seed of {path} (None draws from the clock)", found=None)
+        # The steps of a pipeline, and what else a constructor takes as ``*name``, are a list under that name.
+        listed = [name for name, one in known.items() if one.kind is one.VAR_POSITIONAL and isinstance(arguments.get(name), list)]
+        positional = [item for name in listed for item in arguments.pop(name)]
         try:
-            return found(**arguments)
+            return found(*positional, **arguments)
         except (TypeError, ValueError) as error:
             raise ParameterError(
                 self.name, "parameters", expected=f"arguments of {path} ({error})", found=dict(parameters)
@@ -127,7 +139,7 @@ class RiverModel(ColumnarEstimator):
     def _build_nested(self, value: Any) -> Any:
         if isinstance(value, Mapping) and set(value) <= {"path", "parameters"} and "path" in value:
             return self._build(value["path"], value.get("parameters", {}))
-        return value
+        return [self._build_nested(item) for item in value] if isinstance(value, list) else value
 
     # State ------------------------------------------------------------------------------------------------------------
 
@@ -194,11 +206,15 @@ class RiverModel(ColumnarEstimator):
             return
         self._n_learned[slot] += 1
 
+    def _has_value(self, x: Sequence[float]) -> bool:
+        """Whether the sample `x` says anything to the model."""
+        return any(map(math.isfinite, x[:1] if self._template.needs_first else x))
+
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         out.scale.fill(np.nan)
         for i, (slot, x) in enumerate(zip(batch.slots.tolist(), batch.X.tolist(), strict=True)):
             out.score[i], out.expected[i], ready[i] = 0.0, np.nan, False
-            if not any(map(math.isfinite, x)):
+            if not self._has_value(x):
                 continue
             score, expected = self._score(slot, x)
             if math.isfinite(score) and self._n_learned[slot] >= max(self._grace_period, 1):
@@ -210,7 +226,7 @@ class RiverModel(ColumnarEstimator):
         """Learn one dict of features (or the value of the only feature) in slot 0."""
         self.reserve(1)
         row = self._to_row(x)
-        if any(map(math.isfinite, row)):
+        if self._has_value(row):
             self._learn(0, row)
 
     def score_one(self, x: Mapping[str, float] | float) -> float:
@@ -221,6 +237,46 @@ class RiverModel(ColumnarEstimator):
 
     def _to_row(self, x: Mapping[str, float] | float) -> list[float]:
         return [float(x.get(name, math.nan)) for name in self._names] if isinstance(x, Mapping) else [float(x)]
+
+    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
+        """What each feature adds to the score of `x` in `slot`: the score less the score with that feature left out.
+
+        Parameters
+        ----------
+        slot : int
+            A reserved slot.
+        x : (F,) float64
+            The sample; nothing is learned.
+
+        Returns
+        -------
+        (F,) float64
+            Greater = more to blame; 0.0 where a feature is missing, or the model cannot do without it.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+
+        Examples
+        --------
+        >>> model = RiverModel("river.anomaly.LODA", {"seed": 1}, features=["heat", "load"])
+        >>> rng = np.random.default_rng(1)
+        >>> for row in rng.uniform(0.4, 0.6, (60, 2)):
+        ...     model.learn_one({"heat": row[0], "load": row[1]})
+        >>> heat, load = model.contributions(0, np.array([0.5, 0.99]))
+        >>> bool(load > heat)
+        True
+        """
+        self._check_slots(np.array([slot], dtype=np.int64))
+        row = np.asarray(x, dtype=np.float64).tolist()
+        score = self._score(slot, row)[0]
+        found = np.zeros(self.n_features)
+        for column in range(self.n_features):
+            without = [*row[:column], math.nan, *row[column + 1 :]]
+            if math.isfinite(row[column]) and self._has_value(without):
+                found[column] = score - self._score(slot, without)[0]
+        return np.where(np.isfinite(found), found, 0.0)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._n_learned[slot] >= max(self._grace_period, 1))

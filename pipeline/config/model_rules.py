@@ -172,10 +172,8 @@ def _check_build(detector: DetectorSettings, path: KeyPath, findings: Findings) 
 
 def _check_group(detector: DetectorSettings, path: KeyPath, findings: Findings) -> bool:
     """Whether the model takes vectors, and leaves it to the group what their columns are."""
-    from models.multivariate import MultivariateEstimator
-
-    if not issubclass(registry.model_class(detector.model.type), MultivariateEstimator):
-        takers = [name for name in registry.names() if issubclass(registry.model_class(name), MultivariateEstimator)]
+    takers = [name for name in registry.names() if hasattr(registry.model_class(name), "contributions")]
+    if detector.model.type not in takers:
         findings.note(
             (*path, "type"),
             "CFG404",

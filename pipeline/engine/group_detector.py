@@ -9,7 +9,6 @@ import numpy as np
 
 from models import registry
 from models.base import FloatColumn, IntColumn
-from models.multivariate import MultivariateEstimator
 from pipeline.config.model_rules import model_parameters
 from pipeline.config.schema import DetectorSettings, GroupSettings
 from pipeline.engine.detector import Detector, Findings
@@ -155,7 +154,5 @@ class GroupDetector:
         return group < self.detector.n_slots and self.detector.row_of(group) >= 0
 
     def _blame(self, findings: Findings, vectors: FloatColumn) -> dict[int, FloatColumn]:
-        model = self._before
-        if not isinstance(model, MultivariateEstimator):
-            return {}
+        model: Any = self._before
         return {i: model.contributions(i, vectors[i]) for i in findings.events.sample.tolist()}

@@ -16,6 +16,7 @@ CASES: dict[str, dict[str, Any]] = {
     "loda": {"n_features": 4, "n_random_cuts": 200},
     "local_outlier_factor": {"n_features": 4, "window_size": 100},
     "random_cut_forest": {"n_features": 4, "tree_size": 64, "n_trees": 30},
+    "river_model": {"path": "river.anomaly.LODA", "parameters": {"n_random_cuts": 60}, "n_features": 4},
 }
 
 

@@ -79,6 +79,100 @@ def test_forecaster_drift_detector_and_regressor_are_adapted() -> None:
     assert out.score[-50:].mean() < out.score[1:51].mean()
 
 
+def _rows(n_features: int) -> Any:
+    X = np.random.default_rng(8).normal(5.0, 2.0, (400, n_features))
+    X[np.random.default_rng(9).random(X.shape) < 0.05] = np.nan
+    return X
+
+
+def _run(model: Any, X: Any) -> tuple[list[float], list[bool]]:
+    model.reserve(1)
+    zeros = np.zeros(len(X), dtype=np.int64)
+    out = Scores.empty(len(X))
+    ready = model.score_learn_many(zeros, zeros, X, out)
+    return out.score.tolist(), ready.tolist()
+
+
+SCALER = {"path": "river.preprocessing.MinMaxScaler"}
+TREES = {"path": "river.anomaly.HalfSpaceTrees", "parameters": {"seed": 1, "n_trees": 4, "window_size": 30}}
+
+
+def test_pipeline_of_scaler_and_trees_scores_as_river() -> None:
+    parameters = {"path": "river.compose.Pipeline", "parameters": {"steps": [SCALER, TREES]}, "features": ["a", "b", "c"]}
+    theirs = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=1, n_trees=4, window_size=30)
+    expected = []
+    X = _rows(3)
+    for row in X.tolist():
+        x = {name: value for name, value in zip("abc", row, strict=True) if value == value}
+        expected.append(theirs.score_one(x))
+        theirs.learn_one(x)
+    assert len(set(expected)) > 20
+    model = registry.build("river_model", parameters)
+    assert _run(model, X)[0][1:] == expected[1:]
+    again = registry.build("river_model", parameters)
+    again.reserve(1)
+    slot = np.zeros(1, np.int64)
+    again.restore(slot, model.snapshot(slot))
+    assert _run(again, X) == _run(model, X)
+
+
+def test_pipeline_of_a_regressor_scores_by_its_error() -> None:
+    steps = [{"path": "river.preprocessing.StandardScaler"}, {"path": "river.linear_model.LinearRegression"}]
+    model = registry.build("river_model", {"path": "river.compose.Pipeline", "parameters": {"steps": steps}, "n_features": 3})
+    X = np.random.default_rng(8).normal(5.0, 2.0, (2_000, 3))
+    X[:, 0] = X[:, 1] + 2.0 * X[:, 2]
+    scores, ready = _run(model, X)
+    assert all(ready[1:])
+    assert max(scores[-100:]) < 0.1 * max(scores[1:100])
+
+
+def test_a_sample_without_its_target_is_passed_over() -> None:
+    for path in ("river.anomaly.GaussianScorer", "river.linear_model.LinearRegression"):
+        X = np.random.default_rng(8).normal(5.0, 2.0, (300, 2))
+        dirty = np.insert(X, 150, [np.nan, 3.0], axis=0)
+        clean_scores, _ = _run(registry.build("river_model", {"path": path, "n_features": 2}), X)
+        scores, ready = _run(registry.build("river_model", {"path": path, "n_features": 2}), dirty)
+        assert not ready[150]
+        assert scores[:150] + scores[151:] == clean_scores
+        assert any(clean_scores)
+
+
+def test_a_seed_left_out_is_not_drawn_from_the_clock() -> None:
+    trees = {"path": "river.anomaly.HalfSpaceTrees", "parameters": {"n_trees": 3, "window_size": 20}}
+    for parameters in (
+        {"path": "river.anomaly.LODA"},
+        {"path": "river.compose.Pipeline", "parameters": {"steps": [SCALER, trees]}},
+        {"path": "river.drift.KSWIN"},
+    ):
+        fresh = [registry.build("river_model", parameters) for _ in range(2)]
+        assert _scores(fresh[0], YS) == _scores(fresh[1], YS)
+        slot = np.zeros(1, np.int64)
+        assert fresh[0].snapshot(slot)["models"].tobytes() == fresh[1].snapshot(slot)["models"].tobytes()
+    with pytest.raises(ParameterError, match="seed"):
+        registry.build("river_model", {"path": "river.anomaly.LODA", "parameters": {"seed": None}})
+
+
+@pytest.mark.parametrize("path", ["river.linear_model.BayesianLinearRegression", "river.tree.HoeffdingAdaptiveTreeRegressor"])
+def test_restored_regressor_goes_on_to_the_bit(path: str) -> None:
+    models = [registry.build("river_model", {"path": path, "n_features": 4}) for _ in range(2)]
+    X = np.random.default_rng(8).normal(5.0, 2.0, (600, 4))
+    slot = np.zeros(1, np.int64)
+    _run(models[0], X[:300])
+    models[1].reserve(1)
+    models[1].restore(slot, models[0].snapshot(slot))
+    assert _run(models[0], X[300:]) == _run(models[1], X[300:])
+    assert models[0].snapshot(slot)["models"].tobytes() == models[1].snapshot(slot)["models"].tobytes()
+
+
+def test_arrays_keep_their_order_in_memory() -> None:
+    for order in ("C", "F"):
+        array = np.asarray(np.arange(6.0).reshape(2, 3), order=order)  # type: ignore[call-overload]
+        again = decode(encode(array))
+        assert (again == array).all()
+        assert again.strides == array.strides
+        assert again.flags.writeable
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -40,8 +40,20 @@ MODELS = {
     "local_outlier_factor": {"grace_period": 10, "window_size": 30},
     "one_class_svm": {"grace_period": 10},
     "random_cut_forest": {},
+    "river_model": {
+        "grace_period": 10,
+        "path": "river.compose.Pipeline",
+        "parameters": {"steps": [{"path": "river.preprocessing.StandardScaler"}, {"path": "river.anomaly.OneClassSVM"}]},
+    },
 }
-THRESHOLDS = {"half_space_trees": 0.5, "loda": 1.2, "local_outlier_factor": 1.2, "one_class_svm": 0.1, "random_cut_forest": 15.0}
+THRESHOLDS = {
+    "half_space_trees": 0.5,
+    "loda": 1.2,
+    "local_outlier_factor": 1.2,
+    "one_class_svm": 0.1,
+    "random_cut_forest": 15.0,
+    "river_model": 0.1,
+}
 
 
 def make_config(model: str = "half_space_trees", *, missing: str = "last", evict_after_secs: float = 1e6) -> Config:
