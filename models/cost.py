@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import log2
 from typing import Any
 
-from models import registry
+import numpy as np
 
-__all__ = ["is_accelerated", "relative_cost"]
+from models import registry
+from models.base import Estimator, Scores
+
+__all__ = ["is_accelerated", "measure_series_nbytes", "relative_cost"]
 
 Numbers = Callable[[str], float]
 """A model's parameter by name, the default where none is given; features are counted."""
@@ -56,16 +59,28 @@ _COST_BY_RIVER_PATH = {
 }
 _COST_OF_OTHER_RIVER_MODELS = 150.0
 
+_N_GROWING = 300
 
-def is_accelerated(name: str) -> bool:
-    """Whether a model runs in compiled kernels; ``river_model`` runs river's own Python.
+
+def is_accelerated(name: str, parameters: Mapping[str, Any] = {}) -> bool:
+    """Whether a model runs in compiled kernels; ``river_model``, also behind a filter, runs river's own Python.
+
+    Parameters
+    ----------
+    name : str
+        Registered name.
+    parameters : mapping
+        Its parameters.
 
     Examples
     --------
     >>> is_accelerated("default"), is_accelerated("river_model")
     (True, False)
+    >>> is_accelerated("threshold_filter", {"detector": {"model": "river_model"}, "threshold": 0.9})
+    False
     """
-    return name != "river_model"
+    inside = parameters.get("detector")
+    return name != "river_model" and (inside is None or is_accelerated(inside["model"], inside.get("parameters", {})))
 
 
 def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
@@ -89,16 +104,56 @@ def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
     (0.06, 0.16)
     >>> relative_cost("loda", {"n_random_cuts": 20}), relative_cost("river_model", {"path": "river.anomaly.LODA"})
     (1.6, 1200.0)
+    >>> steps = [{"path": "river.preprocessing.MinMaxScaler"}, {"path": "river.anomaly.LODA"}]
+    >>> relative_cost("river_model", {"path": "river.compose.Pipeline", "parameters": {"steps": steps}})
+    1200.0
     """
     registry.model_class(name)
     if name == "river_model":
-        return _COST_BY_RIVER_PATH.get(parameters.get("path", ""), _COST_OF_OTHER_RIVER_MODELS)
+        known = [_COST_BY_RIVER_PATH[path] for path in _find_paths(parameters) if path in _COST_BY_RIVER_PATH]
+        return max(known, default=_COST_OF_OTHER_RIVER_MODELS)
     if name in _COST_BY_NAME:
         cost = _COST_BY_NAME[name](lambda key: _get_number(name, parameters, key))
     else:
         inside = parameters.get("detector") or parameters["forecaster"]
         cost = _COST_AROUND + relative_cost(inside["model"], inside.get("parameters", {}))
     return float(f"{cost:.2g}")
+
+
+def measure_series_nbytes(model: Estimator) -> int:
+    """Bytes of state a series; of a model whose state grows, after some hundred samples.
+
+    Parameters
+    ----------
+    model : Estimator
+        Fresh.  It learns when its state grows.
+
+    Examples
+    --------
+    >>> measure_series_nbytes(registry.build("gaussian_scorer"))
+    32
+    >>> trees = registry.build("river_model", {"path": "river.anomaly.HalfSpaceTrees", "parameters": {"n_trees": 2}})
+    >>> trees.slot_nbytes < 20_000 < measure_series_nbytes(trees)
+    True
+    """
+    grows = getattr(model, "detector", model)
+    if not getattr(grows, "has_fixed_size", True):
+        model.reserve(1)
+        zeros = np.zeros(_N_GROWING, dtype=np.int64)
+        X = np.random.default_rng(0).uniform(0.0, 1.0, (_N_GROWING, model.n_features))
+        model.score_learn_many(zeros, zeros, X if model.n_features > 1 else X[:, 0], Scores.empty(_N_GROWING))
+    return model.slot_nbytes
+
+
+def _find_paths(value: Any) -> Iterator[str]:
+    """Every class path named in a configuration of a river model."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("path"), str):
+            yield value["path"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _find_paths(item)
 
 
 def _get_number(name: str, parameters: Mapping[str, Any], key: str) -> float:

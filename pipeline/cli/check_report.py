@@ -43,7 +43,9 @@ def print_summary(summary: Summary, console: Console) -> None:
         # Not as titles of the tables: those are wrapped to the width of their table.
         console.print(Text(heading, "bold"))
         console.print(table)
-    console.print("B a series: model state when fresh.  cost: CPU time a sample beside the default detector's, roughly.")
+    console.print(
+        "B a series: model state, of one that grows after 300 samples.  cost: CPU time a sample beside the default detector's, roughly."
+    )
     for heading, text in (("Cross-check", summary.crosscheck), ("Incidents", summary.incidents)):
         console.print(Text.assemble((f"{heading}: ", "bold"), text))
     for note in summary.notes:

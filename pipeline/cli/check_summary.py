@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from models.cost import is_accelerated, relative_cost
+from models.cost import is_accelerated, measure_series_nbytes, relative_cost
 from pipeline.config.load import LoadedConfig, config_hash
 from pipeline.config.matching import fits_glob
 from pipeline.config.model_rules import build_model, model_parameters
@@ -32,7 +32,7 @@ class DetectorSummary:
     is_accelerated : bool
         Whether it runs in compiled kernels.
     nbytes_per_series : int
-        Bytes of model state a series, when fresh.
+        Bytes of model state a series; of one that grows, after 300 samples.
     relative_cost : float
         CPU time a sample beside the default detector's.
     threshold, episode : str
@@ -167,8 +167,8 @@ def _summarize_detector(detector: DetectorSettings, config: Config) -> DetectorS
         category=detector.category,
         direction=detector.direction,
         model=detector.model.type + (f" {{{parameters}}}" if parameters else ""),
-        is_accelerated=is_accelerated(detector.model.type),
-        nbytes_per_series=model.slot_nbytes,
+        is_accelerated=is_accelerated(detector.model.type, detector.model.parameters),
+        nbytes_per_series=measure_series_nbytes(model),
         relative_cost=relative_cost(detector.model.type, model_parameters(detector)),
         threshold=cut,
         episode=f"{episode.open_after_samples} in a row to open, {episode.clear_after_samples} to clear",
@@ -216,7 +216,7 @@ def _find_notes(config: Config) -> Iterator[str]:
     lasting = [detector for detector in config.detectors if not detector.also and detector.group is None]
     if not any(describe_match(detector.match) == "everything" for detector in lasting):
         yield "series that fit no detector are not scored, only counted as filtered: end with a detector that has no match"
-    slow = [detector.name for detector in config.detectors if not is_accelerated(detector.model.type)]
+    slow = [detector.name for detector in config.detectors if not is_accelerated(detector.model.type, detector.model.parameters)]
     if slow:
         yield f"{_name(slow, 'detector')} runs river's own Python, unaccelerated: fit for a few series, not for thousands"
     horizon_hours = config.worker.restart_horizon_secs / 3600.0

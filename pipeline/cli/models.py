@@ -60,7 +60,7 @@ def describe_model(name: str) -> dict[str, Any]:
     import inspect
 
     from models import registry
-    from models.cost import is_accelerated, relative_cost
+    from models.cost import is_accelerated, measure_series_nbytes, relative_cost
     from pipeline.config.model_rules import has_expected_value
 
     chosen = registry.model_class(name)
@@ -80,7 +80,7 @@ def describe_model(name: str) -> dict[str, Any]:
         "score": model.score_kind,
         "has_expected_value": has_expected_value(name, parameters),
         "is_accelerated": is_accelerated(name),
-        "nbytes_per_series": model.slot_nbytes,
+        "nbytes_per_series": measure_series_nbytes(model),
         "relative_cost": relative_cost(name, parameters),
         "weighed_with": parameters,
         "parameters": [

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from river import anomaly, drift, linear_model, stats, time_series
+from river import anomaly, drift, linear_model, neighbors, stats, time_series
+from river.utils.math import _euclidean_distance
 
 from models import known_differences, registry
 from models.base import Scores
@@ -34,6 +35,15 @@ def _feed(detector: Any, values: list[float]) -> None:
         detector.learn_one(None, y)
 
 
+def _detect(values: list[float]) -> list[bool]:
+    detector = drift.KSWIN(seed=42)
+    found = []
+    for y in values:
+        detector.update(y)
+        found.append(bool(detector.drift_detected))
+    return found
+
+
 def test_every_difference_has_its_test_and_its_models() -> None:
     for difference in known_differences.KNOWN_DIFFERENCES:
         assert f"test_{difference.name}" in globals(), difference.name
@@ -53,6 +63,16 @@ def test_non_finite_values_are_not_learned() -> None:
         page.update(y)
     assert math.isnan(mean.get())
     assert math.isnan(page._x_mean.get())
+    window = drift.ADWIN()
+    for y in [1.0, 2.0] * 20 + [math.nan] + [1.0, 2.0] * 20:
+        window.update(y)
+    assert math.isnan(window.estimation)
+    rng = np.random.default_rng(1)
+    steps = [float(rng.normal(3.0 * (i // 200 % 2), 1.0)) for i in range(1_000)]
+    detections = _detect(steps)
+    assert any(detections)
+    dirty_detections = _detect([*steps[:190], math.nan, math.inf, math.nan, *steps[190:]])
+    assert dirty_detections[:190] + dirty_detections[193:] != detections
     with pytest.raises(BaseException, match="NaN"):  # a panic of river's Rust library
         stats.RollingQuantile(0.5, 3).update(math.nan)
     values = [1.0, 2.0, 4.0, 2.0, 3.0] * 30
@@ -79,6 +99,19 @@ def test_nan_is_a_missing_feature() -> None:
     machine.learn_one({"a": math.nan})
     machine.learn_one({"a": 1.0})
     assert math.isnan(machine.score_one({"a": 1.0}))
+    search = neighbors.LazySearch(window_size=30, dist_func=_euclidean_distance)
+    pairs: list[tuple[Any, str, dict[str, Any]]] = [
+        (anomaly.LODA(seed=1), "loda", {"seed": 1}),
+        (anomaly.LocalOutlierFactor(n_neighbors=3, engine=search), "local_outlier_factor", {"n_neighbors": 3, "window_size": 30}),
+    ]
+    for detector, name, parameters in pairs:
+        mine: Any = registry.build(name, {"features": ["a", "b"], **parameters})
+        rng = np.random.default_rng(2)
+        for row in rng.uniform(0.0, 1.0, (20, 2)).tolist():
+            detector.learn_one({"a": row[0], "b": row[1]})
+            mine.learn_one({"a": row[0], "b": row[1]})
+        assert detector.score_one({"a": math.nan, "b": 0.5}) != detector.score_one({"b": 0.5})
+        assert mine.score_one({"a": math.nan, "b": 0.5}) == mine.score_one({"b": 0.5})
     for name in ("loda", "one_class_svm", "local_outlier_factor"):
         out, ready = _run(registry.build(name), [0.5, 0.25, math.nan, 0.5, math.inf, 0.75, 0.5])
         assert np.isfinite(out.score).all()
@@ -93,6 +126,12 @@ def test_overflow_is_not_learned() -> None:
         clean.learn_one(None, y)
     assert ours.score_one(None, 3.5) == clean.score_one(None, 3.5)
     assert ours.score_one(None, 1e300) == 1.0
+    assert _pollute(anomaly.StandardAbsoluteDeviation(), 1e200).score_one(None, 3.0) == 0.0
+    polluted: Any = _pollute(registry.build("standard_absolute_deviation"), 1e200)
+    spared = anomaly.StandardAbsoluteDeviation()
+    for y in (1.0, 2.0, 4.0, 2.0, 3.0):
+        spared.learn_one(None, y)
+    assert polluted.score_one(None, 3.0) == spared.score_one(None, 3.0) > 0.0
     with pytest.raises(OverflowError):
         anomaly.PredictiveAnomalyDetection(time_series.SNARIMAX(p=1, d=0, q=0)).score_one(None, 1e300)
     pad: Any = registry.build("predictive_anomaly_detection", {"forecaster": {"model": "snarimax"}})
@@ -227,6 +266,13 @@ def test_features_are_fixed() -> None:
             detector.learn_one({"a": -1.0, "b": 2.0})
     assert theirs.score_one({"b": 1.0}) != 0.0
     assert ours.score_one({"b": 1.0}) == 0.0
+    near = anomaly.LocalOutlierFactor(n_neighbors=3, engine=neighbors.LazySearch(window_size=30, dist_func=_euclidean_distance))
+    closed: Any = registry.build("local_outlier_factor", {"n_neighbors": 3, "window_size": 30})
+    for step in range(20):
+        near.learn_one({"a": 0.1 * (step % 7)})
+        closed.learn_one({"a": 0.1 * (step % 7)})
+    assert near.score_one({"a": 0.3, "b": 9.0}) != near.score_one({"a": 0.3})
+    assert closed.score_one({"a": 0.3, "b": 9.0}) == closed.score_one({"a": 0.3})
     regression = linear_model.LinearRegression()
     fixed: Any = registry.build("linear_regression", {"scale": "none"})
     for model in (regression, fixed):

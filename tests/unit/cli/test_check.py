@@ -102,6 +102,28 @@ def test_what_is_slow_or_leads_nowhere_is_noted(tmp_path: Path) -> None:
     assert "unaccelerated" in squeezed(run("check", "--config", write(tmp_path, text)))
 
 
+def test_any_river_model_is_weighed_as_it_grows(tmp_path: Path) -> None:
+    trees = "{path: river.anomaly.HalfSpaceTrees, parameters: {n_trees: 4}}"
+    steps = "{path: river.compose.Pipeline, parameters: {steps: [{path: river.preprocessing.MinMaxScaler}, " + trees + "]}}"
+    text = BASE + (
+        "detectors:\n"
+        f"  - {{name: scaled, match: {{name: a}}, model: {{type: river_model, parameters: {steps}}}}}\n"
+        "  - name: together\n"
+        "    group: {by: [host], features: [cpu, mem]}\n"
+        f"    model: {{type: river_model, parameters: {steps}}}\n"
+        "  - name: filtered\n"
+        "    match: {name: b}\n"
+        f"    model: {{type: threshold_filter, parameters: {{threshold: 0.9, detector: {{model: river_model, parameters: {trees}}}}}}}\n"
+        "  - {name: all}\n"
+    )
+    told = json.loads(run("check", "--json", "--config", write(tmp_path, text)).stdout)["detectors"]
+    for one in told[:3]:
+        assert not one["is_accelerated"]
+        assert one["nbytes_per_series"] > 100_000
+        assert one["relative_cost"] >= 130.0
+    assert told[3]["is_accelerated"]
+
+
 def test_text_in_brackets_is_printed_as_it_is(tmp_path: Path) -> None:
     text = BASE + "detectors: [{name: all}, {name: b, match: {labels: {zone: '[red]'}}}]\n"
     path = write(tmp_path, text.replace("{name: all}, ", ""))
