@@ -104,6 +104,7 @@ def test_what_is_slow_or_leads_nowhere_is_noted(tmp_path: Path) -> None:
 
 def test_any_river_model_is_weighed_as_it_grows(tmp_path: Path) -> None:
     trees = "{path: river.anomaly.HalfSpaceTrees, parameters: {n_trees: 4}}"
+    inner = f"{{threshold: 0.9, detector: {{model: river_model, parameters: {trees}}}}}"
     steps = "{path: river.compose.Pipeline, parameters: {steps: [{path: river.preprocessing.MinMaxScaler}, " + trees + "]}}"
     text = BASE + (
         "detectors:\n"
@@ -113,7 +114,7 @@ def test_any_river_model_is_weighed_as_it_grows(tmp_path: Path) -> None:
         f"    model: {{type: river_model, parameters: {steps}}}\n"
         "  - name: filtered\n"
         "    match: {name: b}\n"
-        f"    model: {{type: threshold_filter, parameters: {{threshold: 0.9, detector: {{model: river_model, parameters: {trees}}}}}}}\n"
+        f"    model: {{type: threshold_filter, parameters: {inner}}}\n"
         "  - {name: all}\n"
     )
     told = json.loads(run("check", "--json", "--config", write(tmp_path, text)).stdout)["detectors"]
