@@ -137,7 +137,8 @@ def test_detectors_of_a_target(name: str, parameters: dict[str, Any], make: Call
     detector = make()
     expected = np.empty(n)
     for step, y in enumerate(values.tolist()):
-        expected[step] = detector.score_one(None, y)
+        # River has no median before the first sample, and raises; predictive detection moves its threshold when it scores.
+        expected[step] = detector.score_one(None, y) if step or name != "standard_absolute_deviation" else 0.0
         detector.learn_one(None, y)
     assert len(set(expected.tolist())) > 1000
     assert run(registry.build(name, parameters), values)[0].score[1:].tobytes() == expected[1:].tobytes()
