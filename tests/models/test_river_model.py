@@ -145,7 +145,7 @@ def test_a_seed_left_out_is_not_drawn_from_the_clock() -> None:
         {"path": "river.drift.KSWIN"},
     ):
         fresh = [registry.build("river_model", parameters) for _ in range(2)]
-        assert _scores(fresh[0], YS) == _scores(fresh[1], YS)
+        assert _scores(fresh[0], YS[:150]) == _scores(fresh[1], YS[:150])
         slot = np.zeros(1, np.int64)
         assert fresh[0].snapshot(slot)["models"].tobytes() == fresh[1].snapshot(slot)["models"].tobytes()
     with pytest.raises(ParameterError, match="seed"):
@@ -166,7 +166,7 @@ def test_restored_regressor_goes_on_to_the_bit(path: str) -> None:
 
 def test_arrays_keep_their_order_in_memory() -> None:
     for order in ("C", "F"):
-        array = np.asarray(np.arange(6.0).reshape(2, 3), order=order)  # type: ignore[call-overload]
+        array = np.asarray(np.arange(6.0).reshape(2, 3), order=order)
         again = decode(encode(array))
         assert (again == array).all()
         assert again.strides == array.strides
