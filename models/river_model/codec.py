@@ -125,7 +125,7 @@ class _Encoder:
             return [type(value).__name__, number, items]
         if type(value) is np.ndarray and not value.dtype.hasobject:
             # Products of matrices round differently by the order of their elements in memory, so the order is state.
-            order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+            order: Literal["C", "F"] = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
             data = base64.b64encode(value.tobytes(order)).decode()
             return ["array", number, value.dtype.str, list(value.shape), data, *(["F"] if order == "F" else [])]
         return self._encode_object(value, number)
