@@ -15,6 +15,7 @@ from river import base as river_base
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, SnapshotError
+from models.gate_kernel import admits
 from models.multivariate import FEATURES, N_FEATURES
 from models.parameters import GRACE_PERIOD, Parameter
 from models.river_model.adapters import Adapter, make_adapter
@@ -80,6 +81,7 @@ class RiverModel(ColumnarEstimator):
 
     name: ClassVar[str] = "river_model"
     has_fixed_size: ClassVar[bool] = False
+    has_gate: ClassVar[bool] = True
     score_kind: ClassVar[ScoreKind] = "raw"
     schema: ClassVar[tuple[Parameter, ...]] = (
         Parameter("path", "str", ..., "Class path, as river.anomaly.LODA."),
@@ -220,7 +222,8 @@ class RiverModel(ColumnarEstimator):
             if math.isfinite(score) and self._n_learned[slot] >= max(self._grace_period, 1):
                 out.score[i], ready[i] = score, True
                 out.expected[i] = expected if math.isfinite(expected) else np.nan
-            self._learn(slot, x)
+            if admits(*self._gate, slot, out.score[i]):
+                self._learn(slot, x)
 
     def learn_one(self, x: Mapping[str, float] | float) -> None:
         """Learn one dict of features (or the value of the only feature) in slot 0."""
