@@ -157,7 +157,9 @@ def _check_build(detector: DetectorSettings, path: KeyPath, findings: Findings) 
             "CFG404",
             expected="a model of one value, because a detector scores one series at a time",
             found=f"{detector.model.type} with {model.n_features} features",
-            cure="remove n_features or features, take another model, or give the detector a group",
+            cure="remove n_features or features, take another model, or give the detector a group"
+            if hasattr(model, "contributions")
+            else "take another model",
         )
     elif detector.direction != "both" and not has_expected_value(detector.model.type, detector.model.parameters):
         findings.note(

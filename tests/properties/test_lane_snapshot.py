@@ -118,9 +118,30 @@ NEEDED = {
 
 @pytest.mark.parametrize("name", [name for name in registry.names() if name != "linear_regression"])
 def test_every_model_goes_on_in_a_restored_lane_and_is_blind_to_batches(name: str) -> None:
+    _require_same_after_restore(name, NEEDED.get(name, {}))
+
+
+TREES = {"path": "river.anomaly.HalfSpaceTrees", "parameters": {"n_trees": 2, "height": 3, "window_size": 20}}
+RIVER: list[tuple[str, dict[str, Any]]] = [
+    (
+        "river_model",
+        {"path": "river.compose.Pipeline", "parameters": {"steps": [{"path": "river.preprocessing.MinMaxScaler"}, TREES]}},
+    ),
+    ("river_model", {"path": "river.drift.ADWIN"}),
+    ("river_model", {"path": "river.time_series.SNARIMAX", "parameters": {"p": 2, "d": 1, "q": 1}}),
+    ("threshold_filter", {"detector": {"model": "river_model", "parameters": {"path": "river.anomaly.LODA"}}, "threshold": 1.5}),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters"), RIVER)
+def test_any_river_model_goes_on_in_a_restored_lane(name: str, parameters: dict[str, Any]) -> None:
+    _require_same_after_restore(name, parameters)
+
+
+def _require_same_after_restore(name: str, parameters: dict[str, Any]) -> None:
     config = make_config()
     second, main, rest = config.detectors
-    model = ModelSettings(type=name, parameters=NEEDED.get(name, {}))
+    model = ModelSettings(type=name, parameters=parameters)
     config = config.model_copy(update={"detectors": [second, main.model_copy(update={"model": model}), rest]})
     rows = naughty_log(5, 1_200)
     lane, copy, by_one = make_lane(config), make_lane(config), make_lane(config)
