@@ -12,6 +12,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel_bare, kernel_inline
+from models.prefetch_kernel import prefetch
 from models.seasonal.counter_kernel import COUNTER, GAUGE, tell_kind
 from models.state_array import Row, StateArray
 
@@ -56,6 +57,10 @@ EXCESS_CLIP_SHARE = 0.9816843611112658
 FAR_EXCESS = 6.0
 FAR_WEIGHT = 0.1
 MIN_TAIL = 1e-15
+
+AHEAD = 8
+MANY_SERIES = 4_096
+"""Of more series than this the state does not fit into the cache, and that of later samples is fetched before their turn."""
 
 
 @kernel_inline
@@ -359,6 +364,22 @@ def score_learn_many(
     """
     n_columns = part_columns.shape[1] if part_columns.shape[0] else 0
     for i in range(slots.size):
+        if rows.size > MANY_SERIES and i + AHEAD < slots.size:
+            later = slots[i + AHEAD]
+            later_of_day_ns = times_ns[i + AHEAD] % DAY_NS
+            later_bucket = (later_of_day_ns + MEAN_NS // 2) // MEAN_NS % 288
+            later_half_hour = later_of_day_ns // SPREAD_NS
+            prefetch(rows, (later,))
+            prefetch(rows, (later + 1,))
+            prefetch(means, (later, later_bucket))
+            prefetch(counts, (later, later_bucket))
+            prefetch(counts, (later, 288 + later_half_hour))
+            prefetch(spreads, (later, 0, later_half_hour))
+            prefetch(spreads, (later, 1, later_half_hour))
+            for k in range(0, 28, 8):
+                prefetch(lags, (later, k))
+            prefetch(parts, (later, 0))
+            prefetch(parts, (later, 8))
         slot = slots[i]
         row = rows[slot]
         score[i] = 0.0
