@@ -288,13 +288,14 @@ def main(arguments: list[str] | None = None) -> None:
     FIGURES.mkdir(parents=True, exist_ok=True)
     flow = read_water_flow()
     for name, parameters in FIGURE_PARAMETERS.items():
-        (FIGURES / f"{name}.svg").write_text(draw_figure(name, flow, *flag_samples(name, parameters, flow)))
+        (FIGURES / f"{name}.svg").write_text(draw_figure(name, flow, flag_samples(name, parameters, flow)))
     sections = [INTRODUCTION]
     if NUMBERS.exists():
         sections.append(make_cost_table(json.loads(NUMBERS.read_text())))
     sections.append(
-        "The figures show river's WaterFlow, the hourly flow in a pipeline with a leak and some interventions. Red: the highest "
-        "hundredth of the scores, or the detections; of the default detector, tail probabilities below 1e-4.\n"
+        "The figures show river's WaterFlow, the hourly flow in a pipeline with leaks and interventions. Red: the highest hundredth "
+        "of the scores, or the detections; of the default detector, tail probabilities below 1e-4. Green: what the model expects, "
+        "and three scales around it where it gives one.\n"
     )
     sections += [
         make_section(name, has_figure=name in FIGURE_PARAMETERS) for name in registry.names() if name in FIGURE_PARAMETERS
