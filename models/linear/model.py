@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn
+from models.base import BoolColumn, FloatColumn
+from models.bound import find_entry
 from models.columnar import Batch
 from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
-from models.forecaster import Forecaster
+from models.forecaster import MAX_FLOAT, Forecaster
 from models.linear import kernel
 from models.linear.state import ROW
 from models.multivariate import FEATURES, N_FEATURES
@@ -120,13 +122,15 @@ class LinearRegression(Forecaster):
 
     def _bind(self) -> None:
         self._rows, self._terms = self._state.values()
+        self._row = np.empty((1, 1 + self._index.n_features))
+        self._scratch = np.empty(self._index.n_features)
+        self._learn_row: Callable[[], None] | None = None
+        self._predict_row: Callable[[], float] | None = None
 
     def forecast_learn(self, batch: Batch, expected: FloatColumn, ready: BoolColumn) -> None:
         """See `Forecaster.forecast_learn`."""
-        self._run(batch.slots, batch.X, expected, ready, learn=True)
-
-    def _run(self, slots: IntColumn, X: FloatColumn, expected: FloatColumn, ready: BoolColumn, *, learn: bool) -> None:
-        kernel.forecast_learn_many(self._rows, self._terms, self._knobs, self._is_scaled, learn, slots, X, expected, ready)
+        arrays = self._rows, self._terms, self._knobs
+        kernel.forecast_learn_many(*arrays, self._is_scaled, self._scratch, batch.slots, batch.X, expected, ready)
 
     def forecast(self, horizon: int, slot: int = 0) -> list[float]:  # noqa: ARG002 - the same for every series
         """NaN: what comes next depends on regressors not yet known."""
@@ -142,19 +146,42 @@ class LinearRegression(Forecaster):
         """
         if self._index.names is None and x:
             self._adopt(x)
-        self.reserve(1)
-        self._run(_SLOT_0, self._to_row(x, y), np.empty(1), np.empty(1, np.bool_), learn=True)
+        if not self._n_slots:
+            self.reserve(1)
+        self._fill(x, y)
+        if self._learn_row is None:
+            arguments = (self._rows, self._terms, self._knobs, self._is_scaled, self._row, self._scratch)
+            self._learn_row = partial(find_entry(kernel.learn_row, *arguments), *arguments)
+        self._learn_row()
 
     def predict_one(self, x: Mapping[str, float]) -> float:
         """Value that goes with the regressors `x` in slot 0; NaN when unknown."""
-        self.reserve(1)
+        if not self._n_slots:
+            self.reserve(1)
         if self._index.names is None and len(x) != self._index.n_features and not self._rows["n"].any():
             return (
                 math.nan if self._is_scaled else 0.0
             )  # what the weights of so many regressors would give, which are not there yet
-        expected = np.empty(1)
-        self._run(_SLOT_0, self._to_row(x, 0.0), expected, np.empty(1, np.bool_), learn=False)
-        return float(expected[0])
+        self._fill(x, 0.0)
+        if self._predict_row is None:
+            arguments = (self._rows, self._terms, self._is_scaled, self._row)
+            self._predict_row = partial(find_entry(kernel.predict_row, *arguments), *arguments)
+        predicted = self._predict_row()
+        return predicted if math.isfinite(predicted) else math.nan
+
+    def score_one(self, x: Mapping[str, float], y: float) -> float:
+        """Absolute error of what slot 0 predicts for the regressors `x`, in units of `y`; 0.0 without a prediction.
+
+        Examples
+        --------
+        >>> model = LinearRegression(scale="none", learning_rate=0.1)
+        >>> for step in range(200):
+        ...     model.learn_one({"load": step % 3}, 2.0 * (step % 3))
+        >>> round(model.score_one({"load": 2}, 9.0), 1)
+        5.0
+        """
+        predicted = self.predict_one(x)
+        return min(abs(y - predicted), MAX_FLOAT) if self._is_ready(0) and math.isfinite(y - predicted) else 0.0
 
     def _adopt(self, x: Mapping[str, float]) -> None:
         """Name the columns after the regressors of `x`; rows reserved before are made anew when their number is another."""
@@ -170,17 +197,18 @@ class LinearRegression(Forecaster):
         self._index.adopt(x)
         self.n_features = 1 + self._index.n_features
 
-    def _to_row(self, x: Mapping[str, float], y: float) -> FloatColumn:
-        index = self._index
-        if index.names is None and len(x) == index.n_features:
-            index = FeatureIndex(sorted(x), len(x))  # those the first dict learned would fix
-        return np.concatenate([[y], index.to_vector(x)]).reshape(1, -1)
+    def _fill(self, x: Mapping[str, float], y: float) -> None:
+        """Write regressors and value into `_row`, which is allocated once because allocating costs as much as predicting."""
+        names = self._index.names
+        if names is None:  # those the first dict learned would fix
+            names = sorted(x) if len(x) == self._index.n_features else ["" for _ in range(self._index.n_features)]
+        row = self._row[0]
+        row[0] = y
+        for column, name in enumerate(names, 1):
+            row[column] = x.get(name, math.nan)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n"] > 0)
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         return {"n_samples": int(self._rows[slot]["n"]), "intercept": float(self._rows[slot]["intercept"])}
-
-
-_SLOT_0 = np.zeros(1, dtype=np.int64)
