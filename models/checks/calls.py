@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import sys
 from functools import partial
 from typing import Any
 
+import numba
 import numpy as np
+from numba.core.event import install_recorder
 
 from models.base import Scores
 from models.checks.comparison import EstimatorFactory, flatten, make_model, require_equal, require_raises, to_arguments
-from models.checks.stream import Run, Stream, make_stream, run_stream
-from models.errors import ShapeError
+from models.checks.stream import Stream, concatenate, make_stream, run_stream
+from models.errors import ShapeError, SlotError
 
 __all__ = [
     "check_inference_does_not_mutate",
@@ -21,8 +25,8 @@ __all__ = [
 
 
 def check_inputs_untouched(estimator_factory: EstimatorFactory) -> None:
-    """Columns given to the batch call are not written to; read-only and strided ones do as well."""
-    model = make_model(estimator_factory)
+    """Columns and dicts given are neither written to nor kept; read-only and strided columns do as well."""
+    model: Any = make_model(estimator_factory)
     stream = make_stream(model.n_features, n_samples=900)
     kept = stream[:]
     whole = run_stream(model, stream)
@@ -34,6 +38,19 @@ def check_inputs_untouched(estimator_factory: EstimatorFactory) -> None:
     require_equal(run_stream(make_model(estimator_factory), frozen), whole, "read-only columns")
     wide = Stream(np.repeat(stream.slots, 2)[::2], np.repeat(stream.event_time_ns, 2)[::2], np.repeat(stream.X, 2, axis=0)[::2])
     require_equal(run_stream(make_model(estimator_factory), wide), whole, "strided columns")
+    again = make_model(estimator_factory)
+    early, late = stream[:450], stream[450:]
+    before_reuse = run_stream(again, early)
+    expected_early = before_reuse[:]
+    for column in (*vars(early).values(), *before_reuse.out, before_reuse.ready):
+        column.fill(1)
+    require_equal(concatenate([expected_early, run_stream(again, late)]), whole, "columns used again by the caller")
+    arguments = to_arguments(model, [0.5] * model.n_features)
+    copied = copy.deepcopy(arguments)
+    for name in ("score_one", "learn_one"):
+        if hasattr(model, name):
+            getattr(model, name)(*arguments)
+            assert arguments == copied, f"{name} wrote to its input"
 
 
 def check_shapes_are_refused(estimator_factory: EstimatorFactory) -> None:
@@ -44,15 +61,21 @@ def check_shapes_are_refused(estimator_factory: EstimatorFactory) -> None:
     before = flatten(model.snapshot(slots))
     out = Scores.empty(30)
     times, X = stream.event_time_ns, stream.X
-    refused: list[tuple[Any, Any, Any, Scores]] = [
-        (stream.slots, times, X[:-1], out),
-        (stream.slots, times[:-1], X, out),
-        (stream.slots.astype(np.int32), times, X, out),
-        (stream.slots, times, X.astype(np.float32), out),
-        (stream.slots, times, X, Scores.empty(29)),
-    ]
-    for arguments in refused:
-        require_raises(ShapeError, partial(model.score_learn_many, *arguments))
+    refused: dict[str, tuple[Any, Any, Any, Scores]] = {
+        "X is short": (stream.slots, times, X[:-1], out),
+        "X has a column too many": (stream.slots, times, np.ones((30, model.n_features + 1)), out),
+        "times are short": (stream.slots, times[:-1], X, out),
+        "slots are int32": (stream.slots.astype(np.int32), times, X, out),
+        "X is float32": (stream.slots, times, X.astype(np.float32), out),
+        "out is short": (stream.slots, times, X, Scores.empty(29)),
+    }
+    for what, arguments in refused.items():
+        require_raises(ShapeError, partial(model.score_learn_many, *arguments), what)
+    for bad in (3, -1):
+        bad_slots = np.array([0, bad], dtype=np.int64)
+        calls = (partial(model.snapshot, bad_slots), partial(model.reset, bad_slots), partial(model.describe, bad))
+        for call in calls:
+            require_raises(SlotError, call, f"{call.func.__name__} of slot {bad}")
     assert flatten(model.snapshot(slots)) == before, "a refused batch was learned"
     assert run_stream(model, stream[:0]).ready.size == 0
 
@@ -65,39 +88,67 @@ def check_inference_does_not_mutate(estimator_factory: EstimatorFactory) -> None
     slots = np.arange(3, dtype=np.int64)
     before = flatten(model.snapshot(slots))
     for value in (0.5, 0.0, -7.25, 1e300, np.nan, np.inf):
-        if hasattr(model, "score_one"):
-            model.score_one(*to_arguments(model, value))
-        if hasattr(model, "predict_one"):
-            model.predict_one(to_arguments(model, value)[0])
-        for slot in range(3):
-            model.describe(slot)
-            if hasattr(model, "contributions"):
-                model.contributions(slot, np.full(model.n_features, value))
-    if hasattr(model, "forecast"):
-        model.forecast(5)
-    model.share_parts(np.full(len(model.part_names), 0.5))
+        _ask(model, value)
     assert flatten(model.snapshot(slots)) == before, "asking the model changed it"
     whole = run_stream(make_model(estimator_factory), stream)
-    rest = Run(Scores(*(column[1800:] for column in whole.out)), whole.ready[1800:])
-    require_equal(run_stream(model, stream[1800:]), rest, "after the model was asked")
+    require_equal(run_stream(model, stream[1800:]), whole[1800:], "after the model was asked")
 
 
 def check_no_compilation_after_warm_up(estimator_factory: EstimatorFactory) -> None:
-    """Once everything was called once, no batch and no call waits for a compiler."""
-    from models.warmup import compiled_signatures, exercise
+    """Once everything was called once (`models.warmup.exercise`), no batch and no call waits for a compiler."""
+    from models.warmup import exercise
 
     exercise(estimator_factory())
-    before = compiled_signatures()
     model: Any = make_model(estimator_factory)
     stream = make_stream(model.n_features, n_samples=900)
-    for part in (stream, stream[:1], stream[:0]):
-        run_stream(model, part)
-    stream.X.flags.writeable = False
-    run_stream(model, stream)
-    model.describe(1)
+    frozen = stream[:]
+    frozen.X.flags.writeable = False
     slots = np.arange(3, dtype=np.int64)
-    model.restore(slots[::-1], model.snapshot(slots))
-    model.reset(slots)
-    after = compiled_signatures()
-    late = {name: count for name, count in after.items() if count != before.get(name, 0)}
-    assert not late, f"compiled after warm-up: {', '.join(late)}"
+    before = _count_signatures()
+    with install_recorder("numba:compile") as recorder:
+        for part in (stream, stream[:1], stream[:0], frozen):
+            run_stream(model, part)
+        wide = Stream(stream.slots, stream.event_time_ns, stream.X.reshape(stream.size, -1)[:, ::1])
+        run_stream(model, wide)
+        n_parts = len(model.part_names)
+        model.score_learn_parts(
+            stream.slots, stream.event_time_ns, stream.X, Scores.empty(stream.size), np.empty((stream.size, n_parts))
+        )
+        for value in (1, 1.5, np.float64(0.5)):
+            _ask(model, value)
+            if hasattr(model, "learn_one"):
+                model.learn_one(*to_arguments(model, [value] * model.n_features))
+        model.restore(slots[::-1], model.snapshot(slots))
+        model.reset(slots)
+        model.reserve(2000)
+    late = {event.data["dispatcher"].py_func.__qualname__ for _, event in recorder.buffer if event.data}
+    # What is kept on disk is no compilation here, but would be one where the disk is empty.
+    late |= {name for name, count in _count_signatures().items() if count != before.get(name, 0)}
+    assert not late, f"compiled after warm-up: {', '.join(sorted(late))}"
+
+
+def _ask(model: Any, value: float) -> None:
+    """Ask everything a model can be asked, about samples that are `value` all over."""
+    row = [value] * model.n_features
+    arguments = to_arguments(model, row)
+    if hasattr(model, "score_one"):
+        model.score_one(*arguments)
+    if hasattr(model, "predict_one"):
+        model.predict_one(arguments[0])
+    for slot in range(3):
+        model.describe(slot)
+        if hasattr(model, "contributions"):
+            model.contributions(slot, np.array(row, dtype=np.float64))
+    if hasattr(model, "forecast"):
+        model.forecast(5)
+    model.share_parts(np.full(len(model.part_names), 0.5))
+
+
+def _count_signatures() -> dict[str, int]:
+    """Signatures compiled or loaded so far, of every kernel that stands in a module."""
+    return {
+        f"{module_name}.{attribute}": len(value.signatures)
+        for module_name, module in list(sys.modules.items())
+        for attribute, value in list(getattr(module, "__dict__", {}).items())
+        if isinstance(value, numba.core.dispatcher.Dispatcher)
+    }

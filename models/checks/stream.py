@@ -46,9 +46,14 @@ class Run:
         """The outputs bit by bit, NaN included."""
         return b"".join(column.tobytes() for column in (*self.out, self.ready))
 
+    def __getitem__(self, rows: slice | IntColumn | BoolColumn) -> Run:
+        return Run(Scores(*(column[rows].copy() for column in self.out)), self.ready[rows].copy())
+
 
 def make_stream(n_features: int, *, n_series: int = 3, n_samples: int = 2400, seed: int = 7, dirt: bool = True) -> Stream:
-    """Series with a daily shape, noise, level shifts and a constant stretch; `dirt` adds NaN, infinities and extremes.
+    """Series with a daily shape, noise, level shifts and a constant stretch; `dirt` adds NaN, infinities and, late, extremes.
+
+    Extremes come late because beside a mean of 1e299 no other flaw would show.
 
     Examples
     --------
@@ -69,7 +74,8 @@ def make_stream(n_features: int, *, n_series: int = 3, n_samples: int = 2400, se
         X[rng.random(X.shape) < 0.02] = np.nan
         X[rng.random(X.shape) < 0.005] = np.inf
         X[rng.random(X.shape) < 0.005] = -np.inf
-        X[rng.random(X.shape) < 0.002] = 1e300
+        late = X[9 * n_samples // 10 :]
+        late[rng.random(late.shape) < 0.02] = 1e300
         X[rng.random(n_samples) < 0.01] = np.nan
     event_time_ns = 1_700_000_000_000_000_000 + position * 300_000_000_000
     return Stream(slots.astype(np.int64), event_time_ns, X[:, 0].copy() if n_features == 1 else X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -72,8 +73,10 @@ class Filter(ColumnarEstimator):
         return float(detector.score_one(x) if y is None else detector.score_one(x, y))
 
     def learn_one(self, x: Any, y: float | None = None) -> None:
-        """Learn in slot 0 what the cut lets through."""
+        """Learn in slot 0 what the cut lets through; a sample without a finite value is passed over."""
         detector: Any = self._detector
+        if not _has_value(x if y is None else y, getattr(detector, "feature_names", None)):
+            return
         score = self.score_one(x, y)
         self.reserve(1)
         if kernel.admits(self._rule, self._rows, 0, score):
@@ -283,3 +286,9 @@ class QuantileFilter(Filter):
 
     def _get_first_cut(self) -> float:
         return float("inf")
+
+
+def _has_value(x: Any, names: list[str] | None) -> bool:
+    """Whether a value, or a dict of features of which some are known by `names`, holds anything finite."""
+    values = [x.get(name, math.nan) for name in names or x] if isinstance(x, Mapping) else [x]
+    return any(map(math.isfinite, values))
