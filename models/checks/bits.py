@@ -14,7 +14,7 @@ import numpy as np
 from models.base import Estimator
 from models.checks.comparison import EstimatorFactory, flatten, make_model, require_equal, to_arguments
 from models.checks.cutting import draw_cutting, run_cut
-from models.checks.stream import Stream, concatenate, make_stream, run_stream, score_digest
+from models.checks.stream import Run, Stream, concatenate, make_stream, run_stream, score_digest
 
 __all__ = [
     "check_batch_split_invariance",
@@ -34,7 +34,7 @@ def check_batch_split_invariance(estimator_factory: EstimatorFactory) -> None:
     whole = run_stream(model, stream)
     for sizes in ((1,), (7, 1, 0, 100), (1000,)):
         model = make_model(estimator_factory)
-        runs = []
+        runs: list[Run] = []
         start = 0
         while start < stream.size:
             step = sizes[len(runs) % len(sizes)]

@@ -70,7 +70,8 @@ def check_scores_are_in_range(estimator_factory: EstimatorFactory) -> None:
     stream = make_stream(model.n_features)
     run = run_stream(model, stream)
     score, ready = run.out.score, run.ready
-    assert (ready.dtype, ready.shape) == (np.bool_, (stream.size,)), f"ready is {ready.dtype} {ready.shape}"
+    found = f"{ready.dtype} {ready.shape}"
+    assert found == f"bool ({stream.size},)", f"ready is {found}"
     assert np.isfinite(score).all(), f"a score is {score[~np.isfinite(score)][0]}"
     if model.score_kind == "probability":
         beyond = (score < 0.0) | (score > 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -147,7 +148,7 @@ def check_bounded_memory(estimator_factory: EstimatorFactory) -> None:
     assert held < most, f"{n_traced} samples left {held} bytes behind; expected less than {most}"
 
 
-def _trace_growth(call: partial[object]) -> int:
+def _trace_growth(call: Callable[[], object]) -> int:
     """Bytes that are held after a call and were not before."""
     was_tracing = tracemalloc.is_tracing()
     gc.collect()
