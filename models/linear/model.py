@@ -111,9 +111,19 @@ class LinearRegression(Forecaster):
         self._is_scaled = self._parameters["scale"] == "minmax"
         self._knobs = np.array([self._parameters[key] for key in ("learning_rate", "intercept_lr", "clip_gradient")])
 
+    @classmethod
+    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
+        """See `Estimator.with_features`: all but the first are regressors."""
+        return {**parameters, "features": list(features[1:])}
+
     @property
     def needs_target(self) -> bool:
         """True: `learn_one` takes features and the value that goes with them."""
+        return True
+
+    @property
+    def has_target(self) -> bool:
+        """True: column 0 is predicted."""
         return True
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
@@ -182,6 +192,47 @@ class LinearRegression(Forecaster):
         """
         predicted = self.predict_one(x)
         return min(abs(y - predicted), MAX_FLOAT) if self._is_ready(0) and math.isfinite(y - predicted) else 0.0
+
+    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
+        """What each column adds to the absolute error of `x` in `slot`: the error less the one that masking the column leaves.
+
+        Parameters
+        ----------
+        slot : int
+            A reserved slot.
+        x : (1 + F,) float64
+            The value and its regressors; nothing is learned.
+
+        Returns
+        -------
+        (1 + F,) float64
+            In units of the value.  A masked regressor takes no part in the prediction; without the value there is no error, so its
+            own share is the whole.  0.0 where a regressor is missing, and everywhere while there is no prediction.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+
+        Examples
+        --------
+        >>> model = LinearRegression(learning_rate=0.1, features=["load", "noise"])
+        >>> for step in range(400):
+        ...     model.learn_one({"load": float(step % 5), "noise": float(step % 2)}, 10.0 + 2.0 * (step % 5))
+        >>> model.contributions(0, np.array([30.0, 4.0, 0.0])).round()
+        array([12., -9.,  0.])
+        """
+        self._check_slots(np.array([slot], dtype=np.int64))
+        n_columns = self.n_features
+        X = np.tile(np.asarray(x, dtype=np.float64), (n_columns, 1))
+        regressors = np.arange(1, n_columns)
+        X[regressors, regressors] = np.nan
+        expected = np.empty(n_columns)
+        self._run(np.full(n_columns, slot, dtype=np.int64), X, expected, np.empty(n_columns, np.bool_), learn=False)
+        error = np.abs(X[0, 0] - expected)
+        found = error[0] - error
+        found[0] = error[0]
+        return np.where(np.isfinite(found) & np.isfinite(X[0]), found, 0.0)
 
     def _adopt(self, x: Mapping[str, float]) -> None:
         """Name the columns after the regressors of `x`; rows reserved before are made anew when their number is another."""
