@@ -227,8 +227,10 @@ class LinearRegression(Forecaster):
         X = np.tile(np.asarray(x, dtype=np.float64), (n_columns, 1))
         regressors = np.arange(1, n_columns)
         X[regressors, regressors] = np.nan
-        expected = np.empty(n_columns)
-        self._run(np.full(n_columns, slot, dtype=np.int64), X, expected, np.empty(n_columns, np.bool_), learn=False)
+        # Copies of the series, for they learn.
+        slots, expected = np.arange(n_columns), np.empty(n_columns)
+        state = self._rows[[slot] * n_columns], self._terms[[slot] * n_columns], self._knobs
+        kernel.forecast_learn_many(*state, self._is_scaled, self._scratch, slots, X, expected, np.empty(n_columns, np.bool_))
         error = np.abs(X[0, 0] - expected)
         found = error[0] - error
         found[0] = error[0]
