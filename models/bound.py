@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 
 from models.columnar import UnivariateEstimator
+from models.native_call import bind_value
 
 __all__ = ["BoundEstimator", "Call", "find_entry"]
 
@@ -42,6 +43,8 @@ class BoundEstimator(UnivariateEstimator):
     A subclass reserves slot 0 when it is made, and names its two kernels in `_get_calls`.
     """
 
+    bound: ClassVar[tuple[str, ...]] = ("_learn_y", "_score_y")
+
     @abstractmethod
     def _get_calls(self) -> tuple[Call, Call]:
         """What learns and what scores one value in slot 0."""
@@ -53,8 +56,8 @@ class BoundEstimator(UnivariateEstimator):
 
     def _bind_calls(self) -> None:
         (learn, learn_arguments), (score, score_arguments) = self._get_calls()
-        self._learn_y = partial(find_entry(learn, *learn_arguments, 1.0), *learn_arguments)
-        self._score_y = partial(find_entry(score, *score_arguments, 1.0), *score_arguments)
+        self._learn_y = bind_value(learn, *learn_arguments)
+        self._score_y = bind_value(score, *score_arguments)
 
     def _learn_first(self, y: Any) -> None:
         self._bind_calls()

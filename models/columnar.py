@@ -61,6 +61,8 @@ class ColumnarEstimator(Estimator):
         True when the kernels ask `models.gate` before they learn a sample, so that a filter can stand in front.
     has_fixed_size : bool
         False when the bytes of a series vary with what it has learned.
+    bound : tuple of str
+        Attributes that `_bind` makes and that hold on to the state arrays in a way no copy can follow.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class ColumnarEstimator(Estimator):
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     has_gate: ClassVar[bool] = False
     has_fixed_size: ClassVar[bool] = True
+    bound: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **parameters: Any) -> None:
         self._parameters = settle_parameters(self.name, self.schema, parameters)
@@ -109,6 +112,14 @@ class ColumnarEstimator(Estimator):
     def install_gate(self, gate: Gate) -> None:
         """Let `gate` decide which scored samples are learned from now on; its rows must cover the reserved slots."""
         self._gate = gate
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in self.bound}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._capacity:
+            self._bind()
 
     # The contract ---------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ Numbers = Callable[[str], float]
 
 # CPU time a sample, score and learn, in batches over a thousand series; the default detector = 1.
 _COST_BY_NAME: dict[str, Callable[[Numbers], float]] = {
-    "adwin": lambda _: 0.25,
+    "adwin": lambda _: 0.1,
     "default": lambda _: 1.0,
     "ew_scorer": lambda _: 0.05,
     "gaussian_scorer": lambda _: 0.06,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
-from models.bound import Call, find_entry
+from models.bound import Call
 from models.columnar import Batch, UnivariateEstimator
+from models.native_call import bind_value
 from models.state_array import StateArray
 
 __all__ = ["DriftDetector"]
@@ -25,11 +25,7 @@ class DriftDetector(UnivariateEstimator):
     """
 
     score_kind: ClassVar[ScoreKind] = "raw"
-
-    @property
-    def has_expected_value(self) -> bool:
-        """False: a change is expected nowhere."""
-        return False
+    bound: ClassVar[tuple[str, ...]] = ("_update_y", "update")
 
     @abstractmethod
     def _update_many(
@@ -46,13 +42,18 @@ class DriftDetector(UnivariateEstimator):
         self._bind_update(self._update_first)
 
     def _bind_update(self, update: Callable[[float], Any]) -> None:
-        self._update_y = update
+        self.__dict__["_update_y"] = update
         # In front of the method of the class, which would cost as much as what it calls.
         self.__dict__["update"] = update
 
+    def _update_y(self, y: float) -> None:
+        """The first of all calls."""
+        self.reserve(1)
+        self._update_y(y)
+
     def _update_first(self, y: float) -> None:
         call = self._get_update()
-        self._bind_update(partial(find_entry(call[0], *call[1], 1.0), *call[1]) if call else self._update_by_batch)
+        self._bind_update(bind_value(call[0], *call[1]) if call else self._update_by_batch)
         self._update_y(y)
 
     def _update_by_batch(self, y: float) -> None:
@@ -65,7 +66,6 @@ class DriftDetector(UnivariateEstimator):
 
     def update(self, x: float) -> None:
         """Take one value into slot 0."""
-        self.reserve(1)
         self._update_y(x)
 
     @property

@@ -29,17 +29,14 @@ class ParameterError(ModelError, ValueError):
         Name of the offending parameter.
     expected, found : str
         What was asked for, and what was given.
-    cure : str
-        What to do about it; "" = that is plain from `expected`.
     """
 
-    def __init__(self, model: str, parameter: str, *, expected: str, found: object, cure: str = "") -> None:
+    def __init__(self, model: str, parameter: str, *, expected: str, found: object) -> None:
         self.model = model
         self.parameter = parameter
         self.expected = expected
         self.found = found
-        self.cure = cure
-        super().__init__(f"{model}.{parameter}: expected {expected}; found {found!r}" + (f"; {cure}" if cure else ""))
+        super().__init__(f"{model}.{parameter}: expected {expected}; found {found!r}")
 
 
 class ShapeError(ModelError, ValueError):

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.adwin import kernel
-from models.adwin.state import N_LEVELS, ROW
-from models.base import BoolColumn, FloatColumn, IntColumn
+from models.adwin.state import N_LEVELS, ROW, get_recent_room, is_old_layout, make_scratch, upgrade_columns
+from models.adwin.window_kernel import shrink
+from models.base import BoolColumn, FloatColumn, IntColumn, Snapshot
 from models.bound import Call
 from models.drift import DriftDetector
 from models.parameters import Parameter
@@ -41,7 +42,10 @@ class ADWIN(DriftDetector):
     Detects at the same samples as river's `drift.ADWIN`, and total, variance and width agree to the last bit.  1.0 at the sample
     of detection, else 0.0.  A sample that is NaN, infinite or beyond 1e150 is passed over.
 
-    O(log n) entries for a window of n samples.  A series keeps room for 40 levels: 4,040 bytes with the default parameters.
+    O(log n) entries for a window of n samples.  A series keeps room for 41 levels: 3,528 bytes with the default parameters.
+
+    Samples wait for the next check, 32 at most, and then go through the levels together, which puts out the same bits for a fifth
+    of the time.  `width`, `total`, `variance` and `estimation`, river's names for slot 0, take them into account.
 
     References
     ----------
@@ -65,6 +69,7 @@ class ADWIN(DriftDetector):
         Parameter("min_window_length", "int", 5, "Least length of a part that is compared.", minimum=1, maximum=1_000_000),
         Parameter("grace_period", "int", 10, "Samples before the first check.", minimum=0, maximum=1_000_000_000),
     )
+    state_version: ClassVar[int] = 2
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"clock": 1, "max_buckets": 3, "delta": 0.3})
 
     def __init__(
@@ -81,25 +86,68 @@ class ADWIN(DriftDetector):
         keys = ("delta", "clock", "min_window_length", "grace_period")
         self._knobs = np.array([self._parameters[key] for key in keys], dtype=np.float64)
 
+        self._recent_room = get_recent_room(self._parameters["max_buckets"], self._parameters["clock"])
+
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {
             "rows": np.zeros(1, ROW),
-            "buckets": np.zeros((1, N_LEVELS, self._parameters["max_buckets"] + 1, 2)),
-            "sizes": np.zeros((1, N_LEVELS), np.int32),
+            "recent": np.zeros((1, self._recent_room)),
+            "buckets": np.zeros((1, 2, self._parameters["max_buckets"], N_LEVELS - 1)),
         }
+
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        columns, room = snapshot.get("columns"), self._parameters["max_buckets"]
+        if snapshot.get("version") != 1 or not isinstance(columns, Mapping) or not is_old_layout(columns, room):
+            return snapshot
+        return {**snapshot, "version": 2, "columns": upgrade_columns(columns, room, self._recent_room)}
+
+    def _make_scratch(self) -> FloatColumn:
+        return make_scratch(self._parameters["max_buckets"])
 
     def _update_many(
         self, state: dict[str, StateArray], slots: IntColumn, values: FloatColumn, scores: FloatColumn, ready: BoolColumn
     ) -> None:
-        kernel.update_many(state["rows"], state["buckets"], state["sizes"], self._knobs, slots, values, scores, ready)
+        rows, recent, buckets = state.values()
+        kernel.update_many(rows, recent, buckets, self._knobs, self._make_scratch(), slots, values, scores, ready)
 
     def _get_update(self) -> Call:
-        return kernel.update_one, (*self._state.values(), self._knobs)
+        return kernel.update_one, (*self._state.values(), self._knobs, self._make_scratch())
+
+    @property
+    def width(self) -> int:
+        """Samples in the window of slot 0."""
+        return int(self._read_window(0)[0])
+
+    @property
+    def total(self) -> float:
+        """Sum of the samples in the window of slot 0."""
+        return self._read_window(0)[1]
+
+    @property
+    def variance(self) -> float:
+        """Sum of their squared deviations from their mean, which river calls so."""
+        return self._read_window(0)[2]
+
+    @property
+    def estimation(self) -> float:
+        """Their mean; 0.0 of none."""
+        width, total, _ = self._read_window(0)
+        return total / width if width else 0.0
+
+    def _read_window(self, slot: int) -> tuple[float, float, float]:
+        """Number, sum and sum of squared deviations of the samples in the window."""
+        self.reserve(slot + 1)
+        rows, recent, buckets = (array[slot : slot + 1].copy() for array in self._state.values())
+        width, total, variance = shrink(rows, recent, buckets, self._knobs, self._make_scratch(), kernel.SLOT_0)
+        return float(width), float(total), float(variance)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._state["rows"][slot]["is_warm"])
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
-        row = self._state["rows"][slot]
-        width = float(row["width"])
-        return {"width": int(width), "mean": float(row["total"]) / width if width else 0.0, "is_drift": bool(row["is_drift"])}
+        width, total, _ = self._read_window(slot)
+        return {
+            "width": int(width),
+            "mean": total / width if width else 0.0,
+            "is_drift": bool(self._state["rows"][slot]["is_drift"]),
+        }
