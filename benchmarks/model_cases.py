@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from river import anomaly, drift, stats, time_series
+from river import anomaly, drift, linear_model, preprocessing, stats, time_series
 
 __all__ = ["CASES", "Case"]
 
@@ -25,8 +25,8 @@ class Case:
         Parameters of ours.
     make_river : callable, optional
         Makes river's; None = river has no such model.
-    call : {"value", "dict", "update", "forecast"}
-        How river's is asked: ``(None, y)``, a dict of features, ``update``, or ``forecast``.
+    call : {"value", "dict", "update", "forecast", "regression"}
+        How river's is asked: ``(None, y)``, a dict of features, ``update``, ``forecast``, or a dict of regressors with the value.
     n_features : int
     is_anomaly : bool
         True for the classes of `river.anomaly`, over which the geometric mean goes.
@@ -37,7 +37,7 @@ class Case:
     id: str
     model: str
     make_river: Callable[[], Any] | None
-    call: Literal["value", "dict", "update", "forecast"]
+    call: Literal["value", "dict", "update", "forecast", "regression"]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     n_features: int = 1
     is_anomaly: bool = True
@@ -113,6 +113,15 @@ CASES: tuple[Case, ...] = (
         lambda: time_series.SNARIMAX(p=12, d=1, q=12, m=12, sd=1),
         "forecast",
         {"p": 12, "d": 1, "q": 12, "m": 12, "sd": 1},
+        is_anomaly=False,
+    ),
+    Case(
+        "linear_regression_f5",
+        "linear_regression",
+        lambda: preprocessing.MinMaxScaler() | linear_model.LinearRegression(),
+        "regression",
+        {"n_features": 5},
+        6,
         is_anomaly=False,
     ),
     Case("random_cut_forest", "random_cut_forest", None, "dict", is_anomaly=False),

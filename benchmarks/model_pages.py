@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.model_figures import FIGURE_PARAMETERS, draw_figure, flag_samples, read_water_flow
 from benchmarks.model_timing import median
 from models import registry
+from models.checks import yield_checks
 from models.cost import relative_cost
 from models.known_differences import KNOWN_DIFFERENCES
 
@@ -48,7 +49,8 @@ ready = model.score_learn_many(slots, times, np.array([1.0, 5.0, 1.1]), out)
 ```
 
 Each sample is scored by the state before it and then learned. The bits of a score depend neither on how a log is cut into
-batches, nor on the other series in them, nor on a snapshot and restore in between: `models.checks` holds every model to that.
+batches, nor on the other series in them, nor on a snapshot and restore in between: `models.checks` holds every model to that, and
+[yours](#a-model-of-your-own).
 `learn_one` and `score_one` work on slot 0 as river's do.
 
 **Equal to river.** With the same parameters and seed, scores equal river 0.26.1's to the last bit; [where they do
@@ -93,6 +95,8 @@ see the ever-growing value; give those a rate.
 **Starting.** `models.warmup.warm_up()` compiles every kernel, or loads it from the cache, and says how long each took; after it
 nothing compiles any more.
 """
+
+EXAMPLE = ROOT / "docs" / "examples" / "level.py"
 
 SECTIONS = ("Parameters", "Notes", "Raises", "References", "Examples")
 
@@ -262,6 +266,41 @@ def make_section(name: str, *, has_figure: bool) -> str:
     return "\n".join(lines)
 
 
+def make_own() -> str:
+    """The page's section on an estimator of one's own, and what it is held to."""
+    checks = {check.name: check.sentence for check in yield_checks(lambda: registry.build(registry.DEFAULT_MODEL))}
+    lines = [
+        "## A model of your own",
+        "",
+        "`models.checks` holds every model here to its word, and yours as well, as river's `check_estimator` does. What a model must "
+        "be able to do is in `models.base`; `models.columnar` does most of it for state that is kept in arrays, as here:",
+        "",
+        "```python",
+        f"# {EXAMPLE.name}",
+        EXAMPLE.read_text().rstrip(),
+        "```",
+        "",
+        "```python",
+        "from functools import partial",
+        "",
+        f"from {EXAMPLE.stem} import Level",
+        "from models.checks import check_estimator",
+        "",
+        "check_estimator(Level)                            # silent, or an ExceptionGroup of everything it fails",
+        "check_estimator(partial(Level, grace_period=3))",
+        "```",
+        "",
+        "`yield_checks` gives them one by one, for pytest. A class that cannot pass one says so, with the reason: "
+        "`excused_checks = {name: reason}`.",
+        "",
+        "| check | |",
+        "|---|---|",
+        *(f"| {name} | {sentence} |" for name, sentence in checks.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def make_differences() -> str:
     """The page's section on known differences."""
     lines = [
@@ -288,18 +327,19 @@ def main(arguments: list[str] | None = None) -> None:
     FIGURES.mkdir(parents=True, exist_ok=True)
     flow = read_water_flow()
     for name, parameters in FIGURE_PARAMETERS.items():
-        (FIGURES / f"{name}.svg").write_text(draw_figure(name, flow, *flag_samples(name, parameters, flow)))
+        (FIGURES / f"{name}.svg").write_text(draw_figure(name, flow, flag_samples(name, parameters, flow)))
     sections = [INTRODUCTION]
     if NUMBERS.exists():
         sections.append(make_cost_table(json.loads(NUMBERS.read_text())))
     sections.append(
-        "The figures show river's WaterFlow, the hourly flow in a pipeline with a leak and some interventions. Red: the highest "
-        "hundredth of the scores, or the detections; of the default detector, tail probabilities below 1e-4.\n"
+        "The figures show river's WaterFlow, the hourly flow in a pipeline with leaks and interventions. Red: the highest hundredth "
+        "of the scores, or the detections; of the default detector, tail probabilities below 1e-4. Green: what the model expects, "
+        "and three scales around it where it gives one.\n"
     )
     sections += [
         make_section(name, has_figure=name in FIGURE_PARAMETERS) for name in registry.names() if name in FIGURE_PARAMETERS
     ]
-    sections.append(make_differences())
+    sections += [make_own(), make_differences()]
     PAGE.write_text("\n".join(sections))
 
 

@@ -113,6 +113,8 @@ def time_river(case: Case, seed: int, min_secs: float) -> list[float] | None:
 def _to_calls(case: Case, X: np.ndarray[Any, Any]) -> list[Any]:
     if case.call == "dict":
         return [dict(zip("abcdefgh", row, strict=False)) for row in X.tolist()]
+    if case.call == "regression":
+        return [(dict(zip("abcdefgh", row[1:], strict=False)), row[0]) for row in X.tolist()]
     return X[:, 0].tolist()
 
 
@@ -121,6 +123,8 @@ def _learn_river(case: Case, model: Any, x: Any) -> None:
         model.update(x)
     elif case.call == "value":
         model.learn_one(None, x)
+    elif case.call == "regression":
+        model.learn_one(*x)
     else:
         model.learn_one(x)
 
@@ -152,9 +156,18 @@ def _time_calls(case: Case, model: Any, seed: int, min_secs: float, n: int) -> l
             model.learn_one(None, y) if is_ours else model.learn_one(y)
         return n
 
-    call = {"value": by_value, "dict": by_dict, "update": by_update, "forecast": by_forecast}[case.call]
-    if case.call == "dict" and is_ours:
-        model.learn_one(calls[0])
+    def by_regression() -> int:
+        ask = model.score_one if is_ours else lambda x, y: abs(y - model.predict_one(x))
+        for x, y in calls:
+            ask(x, y)
+            model.learn_one(x, y)
+        return n
+
+    call = {"value": by_value, "dict": by_dict, "update": by_update, "forecast": by_forecast, "regression": by_regression}[
+        case.call
+    ]
+    if case.call in ("dict", "regression") and is_ours:
+        _learn_river(case, model, calls[0])
     return _repeat(call, min_secs, 3)
 
 

@@ -8,7 +8,7 @@ interleaved, and across `snapshot`/`restore`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from models.errors import ShapeError
 
-__all__ = ["BoolColumn", "Estimator", "FloatColumn", "IntColumn", "ScoreKind", "Scores", "Snapshot"]
+__all__ = ["BoolColumn", "Estimator", "Fault", "FloatColumn", "IntColumn", "ScoreKind", "Scores", "Snapshot"]
 
 FloatColumn = npt.NDArray[np.float64]
 IntColumn = npt.NDArray[np.int64]
@@ -54,6 +54,27 @@ class Scores(NamedTuple):
         return cls(np.empty(n), np.empty(n), np.empty(n))
 
 
+class Fault(NamedTuple):
+    """A model raised on what it was given, or could not use it.
+
+    Attributes
+    ----------
+    code : str
+        Class of the exception.
+    message : str
+        What the first of them said.
+    slot : int
+        Series of the first.
+    n_samples : int
+        Samples at which it happened.
+    """
+
+    code: str
+    message: str
+    slot: int
+    n_samples: int
+
+
 class Estimator(ABC):
     """Base of every model.  Subclasses are registered by `name` in `models.registry`.
 
@@ -73,6 +94,36 @@ class Estimator(ABC):
     score_kind: ClassVar[ScoreKind] = "raw"
     part_names: ClassVar[tuple[str, ...]] = ()
     n_features: int = 1
+
+    @classmethod
+    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:  # noqa: ARG003 - for those of vectors
+        """`parameters` with the names of the columns put where the model takes them, in itself or in the model inside it.
+
+        Parameters
+        ----------
+        parameters : mapping
+            As configured, without features.
+        features : sequence of str
+            Names in column order; the first is that of the target, where the model has one.
+
+        Examples
+        --------
+        >>> from models.registry import model_class
+        >>> inner = {"model": "linear_regression", "parameters": {"learning_rate": 0.1}}
+        >>> model_class("predictive_anomaly_detection").with_features({"forecaster": inner}, ["latency", "load"])
+        {'forecaster': {'model': 'linear_regression', 'parameters': {'learning_rate': 0.1, 'features': ['load']}}}
+        """
+        return dict(parameters)
+
+    @property
+    def has_target(self) -> bool:
+        """True = column 0 of `X` is the value that is predicted from the other columns."""
+        return False
+
+    @property
+    def has_expected_value(self) -> bool:
+        """False = `Scores.expected` is always NaN, so that nothing is above or below of it."""
+        return True
 
     @property
     @abstractmethod
@@ -177,6 +228,14 @@ class Estimator(ABC):
     @abstractmethod
     def describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         """What the model knows of one series, for explanations."""
+
+    def take_faults(self) -> tuple[Fault, ...]:
+        """Faults since it was asked last, one a code; compiled models have none."""
+        return ()
+
+    def are_failing(self) -> BoolColumn | None:
+        """Which reserved rows cannot be scored because of faults, (n_slots,) bool; None = this model has no faults."""
+        return None
 
     @property
     def slot_nbytes(self) -> int:

@@ -27,6 +27,11 @@ class DriftDetector(UnivariateEstimator):
     score_kind: ClassVar[ScoreKind] = "raw"
     bound: ClassVar[tuple[str, ...]] = ("_update_y", "update")
 
+    @property
+    def has_expected_value(self) -> bool:
+        """False: a change is expected nowhere."""
+        return False
+
     @abstractmethod
     def _update_many(
         self, state: dict[str, StateArray], slots: IntColumn, values: FloatColumn, scores: FloatColumn, ready: BoolColumn

@@ -29,14 +29,17 @@ class ParameterError(ModelError, ValueError):
         Name of the offending parameter.
     expected, found : str
         What was asked for, and what was given.
+    cure : str
+        What to do about it; "" = that is plain from `expected`.
     """
 
-    def __init__(self, model: str, parameter: str, *, expected: str, found: object) -> None:
+    def __init__(self, model: str, parameter: str, *, expected: str, found: object, cure: str = "") -> None:
         self.model = model
         self.parameter = parameter
         self.expected = expected
         self.found = found
-        super().__init__(f"{model}.{parameter}: expected {expected}; found {found!r}")
+        self.cure = cure
+        super().__init__(f"{model}.{parameter}: expected {expected}; found {found!r}" + (f"; {cure}" if cure else ""))
 
 
 class ShapeError(ModelError, ValueError):

@@ -10,9 +10,9 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, ScoreKind, Scores
 from models.columnar import Batch, ColumnarEstimator
 
-__all__ = ["Forecaster"]
+__all__ = ["MAX_FLOAT", "Forecaster"]
 
-_MAX_FLOAT = float(np.finfo(np.float64).max)
+MAX_FLOAT = float(np.finfo(np.float64).max)
 
 
 class Forecaster(ColumnarEstimator):
@@ -47,7 +47,7 @@ class Forecaster(ColumnarEstimator):
         self.forecast_learn(batch, out.expected, ready)
         with np.errstate(over="ignore", invalid="ignore"):
             error = np.abs(self.get_target(batch.X) - out.expected)
-        np.minimum(error, _MAX_FLOAT, out=out.score)
+        np.minimum(error, MAX_FLOAT, out=out.score)
         out.score[~ready] = 0.0
         out.expected[~ready] = np.nan
         out.scale.fill(np.nan)

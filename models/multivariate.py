@@ -63,6 +63,16 @@ class MultivariateEstimator(ColumnarEstimator):
         self._one_score = np.empty(1)
         self._one_ready = np.empty(1, np.bool_)
 
+    @classmethod
+    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
+        """See `Estimator.with_features`."""
+        return {**parameters, "features": list(features)}
+
+    @property
+    def has_expected_value(self) -> bool:
+        """False: a vector as a whole is on no side of anything."""
+        return False
+
     @abstractmethod
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
         """Run the kernel over samples: score them, learn them, or both in turn."""

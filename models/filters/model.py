@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from models import gate_kernel as kernel
-from models.base import BoolColumn, Estimator, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
+from models.base import BoolColumn, Estimator, Fault, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import SnapshotError
 from models.gate import Gate, make_quantile_rule, make_threshold_rule
 from models.parameters import Parameter
 from models.quantile.state import P2_WIDTH, make_p2_row, pack_estimates
-from models.registry import build
+from models.registry import build, with_inner_features
 from models.state_array import StateArray
 
 __all__ = ["Filter", "QuantileFilter", "ThresholdFilter"]
@@ -47,6 +48,29 @@ class Filter(ColumnarEstimator):
     def _make_rule(self) -> FloatColumn:
         """Rule of the gate, see `models.gate.Gate`."""
 
+    @classmethod
+    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
+        """See `Estimator.with_features`: those of the detector."""
+        return with_inner_features(parameters, "detector", features)
+
+    @property
+    def has_target(self) -> bool:
+        """As the detector."""
+        return self._detector.has_target
+
+    @property
+    def has_expected_value(self) -> bool:
+        """As the detector."""
+        return self._detector.has_expected_value
+
+    def take_faults(self) -> tuple[Fault, ...]:
+        """Those of the detector."""
+        return self._detector.take_faults()
+
+    def are_failing(self) -> BoolColumn | None:
+        """As the detector."""
+        return self._detector.are_failing()
+
     @property
     def detector(self) -> Estimator:
         """The detector behind the filter."""
@@ -72,12 +96,50 @@ class Filter(ColumnarEstimator):
         return float(detector.score_one(x) if y is None else detector.score_one(x, y))
 
     def learn_one(self, x: Any, y: float | None = None) -> None:
-        """Learn in slot 0 what the cut lets through."""
+        """Learn in slot 0 what the cut lets through; a sample without a finite value is passed over."""
         detector: Any = self._detector
+        if not _has_value(x if y is None else y, getattr(detector, "feature_names", None)):
+            return
         score = self.score_one(x, y)
         self.reserve(1)
         if kernel.admits(self._rule, self._rows, 0, score):
             detector.learn_one(x) if y is None else detector.learn_one(x, y)
+
+    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
+        """What each feature adds to the score of `x` in `slot`, as the detector tells it.
+
+        Parameters
+        ----------
+        slot : int
+            A reserved slot.
+        x : (F,) float64
+            The sample; nothing is learned.
+
+        Returns
+        -------
+        (F,) float64
+            Greater = more to blame; zeros when the detector does not tell.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+
+        Examples
+        --------
+        >>> inner = {"model": "half_space_trees", "parameters": {"features": ["heat", "load"], "window_size": 50}}
+        >>> model = ThresholdFilter(inner, threshold=2.0)
+        >>> rng = np.random.default_rng(1)
+        >>> for row in rng.uniform(0.4, 0.6, (60, 2)):
+        ...     model.learn_one({"heat": row[0], "load": row[1]})
+        >>> heat, load = model.contributions(0, np.array([0.5, 0.99]))
+        >>> bool(load > heat)
+        True
+        """
+        self._check_slots(np.array([slot], dtype=np.int64))
+        inner: Any = self._detector
+        told: FloatColumn = inner.contributions(slot, x) if hasattr(inner, "contributions") else np.zeros(self.n_features)
+        return told
 
     # State ------------------------------------------------------------------------------------------------------------
 
@@ -283,3 +345,9 @@ class QuantileFilter(Filter):
 
     def _get_first_cut(self) -> float:
         return float("inf")
+
+
+def _has_value(x: Any, names: list[str] | None) -> bool:
+    """Whether a value, or a dict of features of which some are known by `names`, holds anything finite."""
+    values = [x.get(name, math.nan) for name in names or x] if isinstance(x, Mapping) else [x]
+    return any(map(math.isfinite, values))

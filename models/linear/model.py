@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from models.base import BoolColumn, FloatColumn, IntColumn
+from models.base import BoolColumn, FloatColumn
+from models.bound import find_entry
 from models.columnar import Batch
 from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
-from models.forecaster import Forecaster
+from models.forecaster import MAX_FLOAT, Forecaster
 from models.linear import kernel
 from models.linear.state import ROW
 from models.multivariate import FEATURES, N_FEATURES
@@ -109,9 +111,19 @@ class LinearRegression(Forecaster):
         self._is_scaled = self._parameters["scale"] == "minmax"
         self._knobs = np.array([self._parameters[key] for key in ("learning_rate", "intercept_lr", "clip_gradient")])
 
+    @classmethod
+    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
+        """See `Estimator.with_features`: all but the first are regressors."""
+        return {**parameters, "features": list(features[1:])}
+
     @property
     def needs_target(self) -> bool:
         """True: `learn_one` takes features and the value that goes with them."""
+        return True
+
+    @property
+    def has_target(self) -> bool:
+        """True: column 0 is predicted."""
         return True
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
@@ -120,13 +132,15 @@ class LinearRegression(Forecaster):
 
     def _bind(self) -> None:
         self._rows, self._terms = self._state.values()
+        self._row = np.empty((1, 1 + self._index.n_features))
+        self._scratch = np.empty(self._index.n_features)
+        self._learn_row: Callable[[], None] | None = None
+        self._predict_row: Callable[[], float] | None = None
 
     def forecast_learn(self, batch: Batch, expected: FloatColumn, ready: BoolColumn) -> None:
         """See `Forecaster.forecast_learn`."""
-        self._run(batch.slots, batch.X, expected, ready, learn=True)
-
-    def _run(self, slots: IntColumn, X: FloatColumn, expected: FloatColumn, ready: BoolColumn, *, learn: bool) -> None:
-        kernel.forecast_learn_many(self._rows, self._terms, self._knobs, self._is_scaled, learn, slots, X, expected, ready)
+        arrays = self._rows, self._terms, self._knobs
+        kernel.forecast_learn_many(*arrays, self._is_scaled, self._scratch, batch.slots, batch.X, expected, ready)
 
     def forecast(self, horizon: int, slot: int = 0) -> list[float]:  # noqa: ARG002 - the same for every series
         """NaN: what comes next depends on regressors not yet known."""
@@ -142,19 +156,85 @@ class LinearRegression(Forecaster):
         """
         if self._index.names is None and x:
             self._adopt(x)
-        self.reserve(1)
-        self._run(_SLOT_0, self._to_row(x, y), np.empty(1), np.empty(1, np.bool_), learn=True)
+        if not self._n_slots:
+            self.reserve(1)
+        self._fill(x, y)
+        if self._learn_row is None:
+            arguments = (self._rows, self._terms, self._knobs, self._is_scaled, self._row, self._scratch)
+            self._learn_row = partial(find_entry(kernel.learn_row, *arguments), *arguments)
+        self._learn_row()
 
     def predict_one(self, x: Mapping[str, float]) -> float:
         """Value that goes with the regressors `x` in slot 0; NaN when unknown."""
-        self.reserve(1)
+        if not self._n_slots:
+            self.reserve(1)
         if self._index.names is None and len(x) != self._index.n_features and not self._rows["n"].any():
             return (
                 math.nan if self._is_scaled else 0.0
             )  # what the weights of so many regressors would give, which are not there yet
-        expected = np.empty(1)
-        self._run(_SLOT_0, self._to_row(x, 0.0), expected, np.empty(1, np.bool_), learn=False)
-        return float(expected[0])
+        self._fill(x, 0.0)
+        if self._predict_row is None:
+            arguments = (self._rows, self._terms, self._is_scaled, self._row)
+            self._predict_row = partial(find_entry(kernel.predict_row, *arguments), *arguments)
+        predicted = self._predict_row()
+        return predicted if math.isfinite(predicted) else math.nan
+
+    def score_one(self, x: Mapping[str, float], y: float) -> float:
+        """Absolute error of what slot 0 predicts for the regressors `x`, in units of `y`; 0.0 without a prediction.
+
+        Examples
+        --------
+        >>> model = LinearRegression(scale="none", learning_rate=0.1)
+        >>> for step in range(200):
+        ...     model.learn_one({"load": step % 3}, 2.0 * (step % 3))
+        >>> round(model.score_one({"load": 2}, 9.0), 1)
+        5.0
+        """
+        predicted = self.predict_one(x)
+        return min(abs(y - predicted), MAX_FLOAT) if self._is_ready(0) and math.isfinite(y - predicted) else 0.0
+
+    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
+        """What each column adds to the absolute error of `x` in `slot`: the error less the one that masking the column leaves.
+
+        Parameters
+        ----------
+        slot : int
+            A reserved slot.
+        x : (1 + F,) float64
+            The value and its regressors; nothing is learned.
+
+        Returns
+        -------
+        (1 + F,) float64
+            In units of the value.  A masked regressor takes no part in the prediction; without the value there is no error, so its
+            own share is the whole.  0.0 where a regressor is missing, and everywhere while there is no prediction.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+
+        Examples
+        --------
+        >>> model = LinearRegression(learning_rate=0.1, features=["load", "noise"])
+        >>> for step in range(400):
+        ...     model.learn_one({"load": float(step % 5), "noise": float(step % 2)}, 10.0 + 2.0 * (step % 5))
+        >>> model.contributions(0, np.array([30.0, 4.0, 0.0])).round()
+        array([12., -9.,  0.])
+        """
+        self._check_slots(np.array([slot], dtype=np.int64))
+        n_columns = self.n_features
+        X = np.tile(np.asarray(x, dtype=np.float64), (n_columns, 1))
+        regressors = np.arange(1, n_columns)
+        X[regressors, regressors] = np.nan
+        # Copies of the series, for they learn.
+        slots, expected = np.arange(n_columns), np.empty(n_columns)
+        state = self._rows[[slot] * n_columns], self._terms[[slot] * n_columns], self._knobs
+        kernel.forecast_learn_many(*state, self._is_scaled, self._scratch, slots, X, expected, np.empty(n_columns, np.bool_))
+        error = np.abs(X[0, 0] - expected)
+        found = error[0] - error
+        found[0] = error[0]
+        return np.where(np.isfinite(found) & np.isfinite(X[0]), found, 0.0)
 
     def _adopt(self, x: Mapping[str, float]) -> None:
         """Name the columns after the regressors of `x`; rows reserved before are made anew when their number is another."""
@@ -170,17 +250,18 @@ class LinearRegression(Forecaster):
         self._index.adopt(x)
         self.n_features = 1 + self._index.n_features
 
-    def _to_row(self, x: Mapping[str, float], y: float) -> FloatColumn:
-        index = self._index
-        if index.names is None and len(x) == index.n_features:
-            index = FeatureIndex(sorted(x), len(x))  # those the first dict learned would fix
-        return np.concatenate([[y], index.to_vector(x)]).reshape(1, -1)
+    def _fill(self, x: Mapping[str, float], y: float) -> None:
+        """Write regressors and value into `_row`, which is allocated once because allocating costs as much as predicting."""
+        names = self._index.names
+        if names is None:  # those the first dict learned would fix
+            names = sorted(x) if len(x) == self._index.n_features else ["" for _ in range(self._index.n_features)]
+        row = self._row[0]
+        row[0] = y
+        for column, name in enumerate(names, 1):
+            row[column] = x.get(name, math.nan)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n"] > 0)
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         return {"n_samples": int(self._rows[slot]["n"]), "intercept": float(self._rows[slot]["intercept"])}
-
-
-_SLOT_0 = np.zeros(1, dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from models.linear.model import LinearRegression
 from models.pad import kernel
 from models.pad.state import ROW
 from models.parameters import Parameter
-from models.registry import build, model_class, names
+from models.registry import build, model_class, names, with_inner_features
 from models.state_array import StateArray
 
 __all__ = ["PredictiveAnomalyDetection"]
@@ -100,6 +100,16 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         self._n_std: float = self._parameters["n_std"]
         self._warmup_period: int = self._parameters["warmup_period"]
 
+    @classmethod
+    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
+        """See `Estimator.with_features`: those of the forecaster."""
+        return with_inner_features(parameters, "forecaster", features)
+
+    @property
+    def has_target(self) -> bool:
+        """True when the forecaster is a regression: column 0 is predicted from the others."""
+        return self._forecaster.has_target
+
     @property
     def forecaster(self) -> Forecaster:
         """The model that predicts."""
@@ -143,6 +153,32 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         else:
             self._ask.learn_one(x, y)
             self.n_features = self._forecaster.n_features
+
+    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
+        """What each column adds to the absolute error of the forecast, in units of the value: the score itself is cut off at 1.0.
+
+        Parameters
+        ----------
+        slot : int
+            A reserved slot.
+        x : (F,) float64
+            The sample; nothing is learned.
+
+        Returns
+        -------
+        (F,) float64
+            See `LinearRegression.contributions`; of a forecaster of one value the error.
+
+        Raises
+        ------
+        SlotError
+            The slot is not reserved.
+        """
+        if isinstance(self._forecaster, LinearRegression):
+            return self._forecaster.contributions(slot, x)
+        self._check_slots(np.array([slot], dtype=np.int64))
+        error = abs(float(x[0]) - self._forecaster.forecast(1, slot)[0])
+        return np.array([error if math.isfinite(error) else 0.0])
 
     # State ------------------------------------------------------------------------------------------------------------
 

@@ -11,16 +11,20 @@ import base64
 import copyreg
 import json
 import math
+import random
 from collections.abc import Callable
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from river.proba.base import Distribution
 
 from models.errors import SnapshotError
 
 __all__ = ["decode", "encode"]
+
+_SEED = 42
 
 _ALLOWED = {
     "builtins": {
@@ -89,6 +93,12 @@ def decode(data: bytes) -> Any:
         raise SnapshotError(f"the snapshot of a river model is damaged: {error}") from error
 
 
+class _Seeded(NamedTuple):
+    """A generator of random numbers as its seed makes it."""
+
+    seed: int
+
+
 class _Encoder:
     """Takes one object graph apart; shared objects are written once and referred to by number."""
 
@@ -103,6 +113,8 @@ class _Encoder:
             return value
         if type(value) is float:
             return value if math.isfinite(value) else ["float", repr(value)]
+        if type(value) is _Seeded:
+            return ["random", value.seed]
         if type(value) is bytes:
             return ["bytes", base64.b64encode(value).decode()]
         if type(value) is tuple:
@@ -138,6 +150,9 @@ class _Encoder:
         if isinstance(reduced, str):
             raise SnapshotError(f"a {type(value).__name__} cannot be put into a snapshot: it is known by name only")
         make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+        if isinstance(value, Distribution) and value.seed is None:
+            # Drawn from the clock, never drawn from by a model, and most of its bytes: no state.
+            state = {**state, "_rng": _Seeded(_SEED)}
         return [
             "object",
             number,
@@ -166,6 +181,9 @@ class _Decoder:
 
     def _decode_float(self, text: str) -> float:
         return float(text)
+
+    def _decode_random(self, seed: int) -> random.Random:
+        return random.Random(seed)  # noqa: S311 - river's generator
 
     def _decode_bytes(self, text: str) -> bytes:
         return base64.b64decode(text)

@@ -5,24 +5,30 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 from river import base as river_base
 
-from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
+from models.base import BoolColumn, Fault, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, SnapshotError
+from models.gate import OPEN_GATE
 from models.gate_kernel import admits
 from models.multivariate import FEATURES, N_FEATURES
 from models.parameters import GRACE_PERIOD, Parameter
-from models.river_model.adapters import Adapter, make_adapter
+from models.river_model.adapters import NOTHING, Adapter, Answer, UnfitError, make_adapter
 from models.river_model.codec import decode, encode
+from models.river_model.kinds import EXPECTED, tell_kind
 from models.state_array import StateArray
 
-__all__ = ["RiverModel"]
+__all__ = ["MAX_UNSCORED", "RiverModel"]
+
+MAX_UNSCORED = 24_000
+"""Samples in a row without a score from which a series counts as failing: more than any warm-up that makes sense."""
 
 _SEED = 42
 
@@ -48,7 +54,9 @@ class RiverModel(ColumnarEstimator):
     Notes
     -----
     What a model can do decides how it is used: ``score_one`` gives the score; a drift detector scores 1.0 where it detects; a
-    forecaster and a regressor (first column = target) score by absolute error.  Models that are none of these are refused.
+    forecaster and a regressor (first column = target) score by absolute error, and ``expected`` is what they predict.  A
+    detector of a target (`GaussianScorer`, `PredictiveAnomalyDetection`) takes the first column as such.  Models that are none of
+    these are refused.  Drift detectors of ``river.drift.binary`` take 1 and 0 (true and false) only.
 
     Every slot holds a deep copy of the model as configured.  Snapshots are JSON made by `models.river_model.codec`, without
     pickle: river's classes and a few of the standard library, nothing else.  A model that holds anything else (a lambda, say) is
@@ -56,7 +64,9 @@ class RiverModel(ColumnarEstimator):
     memory is bounded only if the model's is.
 
     NaN is left out of the dict; a sample without any finite feature, or without its target, is passed over.  A score that cannot
-    be computed, or is not finite, counts as not ready; a series whose model raises while learning starts anew.
+    be computed, or is not finite, counts as not ready; a series whose model raises while learning starts anew.  `take_faults`
+    tells of every such fault, `are_failing` which series cannot be scored because of them.  `PredictiveAnomalyDetection` is not
+    asked while its model has no forecast (river's would be NaN for good).
 
     The steps of a pipeline are a list: ``path: river.compose.Pipeline, parameters: {steps: [{path: ...}, {path: ...}]}``.  A seed
     that is left out is 42, since river's default draws from the clock.  In a detector with a group the features are the group's.
@@ -82,6 +92,10 @@ class RiverModel(ColumnarEstimator):
     name: ClassVar[str] = "river_model"
     has_fixed_size: ClassVar[bool] = False
     has_gate: ClassVar[bool] = True
+    excused_checks: ClassVar[Mapping[str, str]] = {
+        "extremes_do_not_poison": "a river model whose sums overflow stays so: its scores are not finite, and not ready, for good"
+    }
+    state_version: ClassVar[int] = 2
     score_kind: ClassVar[ScoreKind] = "raw"
     schema: ClassVar[tuple[Parameter, ...]] = (
         Parameter("path", "str", ..., "Class path, as river.anomaly.LODA."),
@@ -109,14 +123,23 @@ class RiverModel(ColumnarEstimator):
         self.n_features = len(names) if names else self._parameters["n_features"]
         self._names: list[str] = names or [str(column) for column in range(self.n_features)]
         self._grace_period: int = self._parameters["grace_period"]
-        self._template: Adapter = make_adapter(self._build(path, self._parameters["parameters"]), self._names)
+        self._template: Adapter = make_adapter(self._build_model(), self._names)
         try:
             encode(self._template.model)
         except SnapshotError as error:
             raise ParameterError(self.name, "path", expected=f"a model that can be snapshotted ({error})", found=path) from error
         self._adapters: list[Adapter] = []
+        self._faults: dict[str, Fault] = {}
 
-    def _build(self, path: str, parameters: Mapping[str, Any]) -> Any:
+    def _build_model(self) -> Any:
+        path = self._parameters["path"]
+        cure = tell_kind(self._find(path))
+        if cure:
+            raise ParameterError(self.name, "path", expected=EXPECTED, found=path, cure=cure)
+        return self._build(path, self._parameters["parameters"])
+
+    def _find(self, path: str) -> type[Any]:
+        """The river class at `path`."""
         module, _, name = path.rpartition(".")
         try:
             found = getattr(import_module(module), name) if module.split(".")[0] == "river" else None
@@ -124,6 +147,10 @@ class RiverModel(ColumnarEstimator):
             found = None
         if not isinstance(found, type) or not issubclass(found, river_base.Base):
             raise ParameterError(self.name, "path", expected="the path of a river class, as river.anomaly.LODA", found=path)
+        return found
+
+    def _build(self, path: str, parameters: Mapping[str, Any]) -> Any:
+        found = self._find(path)
         known = inspect.signature(found).parameters
         arguments = {key: self._build_nested(value) for key, value in parameters.items()}
         if "seed" in known and arguments.setdefault("seed", _SEED) is None:
@@ -133,7 +160,7 @@ class RiverModel(ColumnarEstimator):
         positional = [item for name in listed for item in arguments.pop(name)]
         try:
             return found(*positional, **arguments)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise ParameterError(
                 self.name, "parameters", expected=f"arguments of {path} ({error})", found=dict(parameters)
             ) from error
@@ -143,13 +170,28 @@ class RiverModel(ColumnarEstimator):
             return self._build(value["path"], value.get("parameters", {}))
         return [self._build_nested(item) for item in value] if isinstance(value, list) else value
 
+    @classmethod
+    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
+        """See `Estimator.with_features`."""
+        return {**parameters, "features": list(features)}
+
     # State ------------------------------------------------------------------------------------------------------------
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        return {"n_learned": np.zeros(1, np.int64)}
+        return {name: np.zeros(1, np.int64) for name in ("n_learned", "n_failed", "n_unscored")}
 
     def _bind(self) -> None:
         self._n_learned: IntColumn = self._state["n_learned"]
+        self._n_failed: IntColumn = self._state["n_failed"]
+        self._n_unscored: IntColumn = self._state["n_unscored"]
+
+    def _upgrade(self, snapshot: Snapshot) -> Snapshot:
+        columns = snapshot.get("columns")
+        if snapshot.get("version") != 1 or not isinstance(columns, Mapping) or list(columns) != ["n_learned"]:
+            return snapshot
+        # Version 1 knew nothing of faults.
+        none = {name: np.zeros(len(columns["n_learned"]), np.int64) for name in ("n_failed", "n_unscored")}
+        return {**snapshot, "version": 2, "columns": {**columns, **none}}
 
     @property
     def slot_nbytes(self) -> int:
@@ -178,6 +220,7 @@ class RiverModel(ColumnarEstimator):
 
     def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
         """See `Estimator.restore`."""
+        snapshot = self._upgrade(snapshot)
         self._check_snapshot(snapshot, slots.size)
         data, ends = snapshot.get("models"), snapshot.get("ends")
         if not isinstance(data, np.ndarray) or not isinstance(ends, np.ndarray) or ends.size != slots.size:
@@ -192,50 +235,110 @@ class RiverModel(ColumnarEstimator):
 
     # Scoring ----------------------------------------------------------------------------------------------------------
 
-    def _score(self, slot: int, x: Sequence[float]) -> tuple[float, float]:
-        """Score and expected value, NaN where there is none."""
-        try:
-            score, expected = self._adapters[slot].score(x)
-        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
-            return math.nan, math.nan
-        return float(score), float(expected)
+    @property
+    def has_target(self) -> bool:
+        """Whether the model predicts, or looks at, the first of several columns."""
+        return self._template.needs_first and self.n_features > 1
 
-    def _learn(self, slot: int, x: Sequence[float]) -> None:
-        try:
-            self._adapters[slot].learn(x)
-        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
-            self.reset(np.array([slot], dtype=np.int64))
-            return
-        self._n_learned[slot] += 1
+    @property
+    def has_expected_value(self) -> bool:
+        """Whether the model is a forecaster or a regressor, or scores by one."""
+        return self._template.has_expected_value
+
+    @property
+    def template(self) -> Adapter:
+        """The model as configured, which has learned nothing."""
+        return self._template
+
+    def adapter(self, slot: int) -> Adapter:
+        """The model of the series in `slot`, which is reserved."""
+        return self._adapters[slot]
 
     def _has_value(self, x: Sequence[float]) -> bool:
         """Whether the sample `x` says anything to the model."""
         return any(map(math.isfinite, x[:1] if self._template.needs_first else x))
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        out.scale.fill(np.nan)
+        is_open = self._gate is OPEN_GATE
         for i, (slot, x) in enumerate(zip(batch.slots.tolist(), batch.X.tolist(), strict=True)):
-            out.score[i], out.expected[i], ready[i] = 0.0, np.nan, False
+            out.score[i], out.expected[i], out.scale[i], ready[i] = 0.0, np.nan, np.nan, False
             if not self._has_value(x):
                 continue
-            score, expected = self._score(slot, x)
-            if math.isfinite(score) and self._n_learned[slot] >= max(self._grace_period, 1):
-                out.score[i], ready[i] = score, True
-                out.expected[i] = expected if math.isfinite(expected) else np.nan
+            adapter = self._adapters[slot]
+            answer, error = _try(adapter.advance if is_open else adapter.score, x)
+            if isinstance(error, UnfitError):
+                self._n_failed[slot] += 1
+                self._note_fault(slot, error)
+                continue
+            if error is not None and is_open and adapter.learns_when_asked:
+                self._start_anew(slot, error)
+                continue
+            if math.isfinite(answer.score) and self._n_learned[slot] >= max(self._grace_period, 1):
+                out.score[i], ready[i] = answer.score, True
+                out.expected[i] = answer.expected if math.isfinite(answer.expected) else np.nan
+                out.scale[i] = answer.scale if math.isfinite(answer.scale) else np.nan
             if admits(*self._gate, slot, out.score[i]):
-                self._learn(slot, x)
+                self._learn(slot, x, is_asked=is_open)
+            self._count_unscored(slot, answer, error)
+
+    def _learn(self, slot: int, x: Sequence[float], *, is_asked: bool) -> None:
+        error = _try(partial(self._adapters[slot].learn, is_asked=is_asked), x)[1]
+        if error is None:
+            self._n_learned[slot] += 1
+            self._n_failed[slot] = 0
+        elif isinstance(error, UnfitError):
+            self._n_failed[slot] += 1
+            self._note_fault(slot, error)
+        else:
+            self._start_anew(slot, error)
+
+    def _start_anew(self, slot: int, error: Exception) -> None:
+        """Begin the series anew: what a model that raised has half learned is uncertain."""
+        n_failed = self._n_failed[slot] + 1
+        self.reset(np.array([slot], dtype=np.int64))
+        self._n_failed[slot] = n_failed
+        self._note_fault(slot, error)
+
+    def _count_unscored(self, slot: int, answer: Answer, error: Exception | None) -> None:
+        if math.isfinite(answer.score):
+            self._n_unscored[slot] = 0
+            return
+        self._n_unscored[slot] += 1
+        if self._n_unscored[slot] == MAX_UNSCORED:
+            told = f"no score for {MAX_UNSCORED:,} samples" + (f"; {type(error).__name__}: {error}" if error is not None else "")
+            self._note_fault(slot, error or ValueError(), told)
+
+    def _note_fault(self, slot: int, error: Exception, told: str = "") -> None:
+        code = type(error).__name__
+        known = self._faults.get(code)
+        if known is None:
+            self._faults[code] = Fault(code, told or f"{self._parameters['path']}: {error}", slot, 1)
+        else:
+            self._faults[code] = known._replace(n_samples=known.n_samples + 1)
+
+    def take_faults(self) -> tuple[Fault, ...]:
+        """See `Estimator.take_faults`."""
+        faults, self._faults = tuple(self._faults.values()), {}
+        return faults
+
+    def are_failing(self) -> BoolColumn:
+        """See `Estimator.are_failing`: at whose last sample the model raised, or that have had no score for long."""
+        n = self._n_slots
+        if not n:
+            return np.zeros(0, np.bool_)
+        return (self._n_failed[:n] > 0) | (self._n_unscored[:n] >= MAX_UNSCORED)
 
     def learn_one(self, x: Mapping[str, float] | float) -> None:
         """Learn one dict of features (or the value of the only feature) in slot 0."""
         self.reserve(1)
         row = self._to_row(x)
         if self._has_value(row):
-            self._learn(0, row)
+            self._learn(0, row, is_asked=False)
 
     def score_one(self, x: Mapping[str, float] | float) -> float:
         """Score one dict of features (or the value of the only feature) by slot 0; 0.0 where river cannot tell."""
         self.reserve(1)
-        score = self._score(0, self._to_row(x))[0]
+        score = _try(self._adapters[0].score, self._to_row(x))[0].score
         return score if math.isfinite(score) and self._n_learned[0] >= self._grace_period else 0.0
 
     def _to_row(self, x: Mapping[str, float] | float) -> list[float]:
@@ -243,6 +346,8 @@ class RiverModel(ColumnarEstimator):
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """What each feature adds to the score of `x` in `slot`: the score less the score with that feature left out.
+
+        Of a model that says what it expects, absolute errors stand for the scores.
 
         Parameters
         ----------
@@ -254,7 +359,8 @@ class RiverModel(ColumnarEstimator):
         Returns
         -------
         (F,) float64
-            Greater = more to blame; 0.0 where a feature is missing, or the model cannot do without it.
+            Greater = more to blame; the target's is the whole, for without it there is no score.  0.0 where a feature is missing, or
+            the model cannot do without it.
 
         Raises
         ------
@@ -273,16 +379,41 @@ class RiverModel(ColumnarEstimator):
         """
         self._check_slots(np.array([slot], dtype=np.int64))
         row = np.asarray(x, dtype=np.float64).tolist()
-        score = self._score(slot, row)[0]
+        whole = self._measure(slot, row)
         found = np.zeros(self.n_features)
         for column in range(self.n_features):
             without = [*row[:column], math.nan, *row[column + 1 :]]
-            if math.isfinite(row[column]) and self._has_value(without):
-                found[column] = score - self._score(slot, without)[0]
+            if math.isfinite(row[column]):
+                if self._has_value(without):
+                    found[column] = whole - self._measure(slot, without)
+                elif self.n_features > 1 and self._template.needs_first:
+                    found[column] = whole
         return np.where(np.isfinite(found), found, 0.0)
+
+    def _measure(self, slot: int, x: Sequence[float]) -> float:
+        """How odd `x` is to the series in `slot`: NaN = it cannot be told."""
+        answer = _try(self._adapters[slot].score, x)[0]
+        return abs(x[0] - answer.expected) if self.has_expected_value else answer.score
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._n_learned[slot] >= max(self._grace_period, 1))
 
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
-        return {"path": self._parameters["path"], "n_samples": int(self._n_learned[slot])}
+        return {
+            "path": self._parameters["path"],
+            "n_samples": int(self._n_learned[slot]),
+            "n_failed": int(self._n_failed[slot]),
+        }
+
+
+def _try(call: Callable[[Sequence[float]], Answer | None], x: Sequence[float]) -> tuple[Answer, Exception | None]:
+    """What `call` says of `x`, or what it raised."""
+    try:
+        answer = call(x)
+        if answer is None:
+            return NOTHING, None
+        return Answer(*map(float, answer)), None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever somebody else's model raises
+        return NOTHING, error

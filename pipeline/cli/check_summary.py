@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from models.base import Estimator
 from models.cost import is_accelerated, measure_series_nbytes, relative_cost
 from pipeline.config.load import LoadedConfig, config_hash
 from pipeline.config.matching import fits_glob
-from pipeline.config.model_rules import build_model, model_parameters
+from pipeline.config.model_fit import build_detector_model, list_hints, model_parameters, order_columns
 from pipeline.config.options import show_plain
-from pipeline.config.schema import Config, DetectorSettings, FixedThreshold, Glob, Match, ModelSettings, SeverityRule
+from pipeline.config.schema import Config, DetectorSettings, FixedThreshold, Glob, Match, SeverityRule
 from pipeline.logs.mined_lines import LOG_RATE_NAME
 
 __all__ = ["DetectorSummary", "Summary", "describe_match", "summarize", "topics_of"]
@@ -156,7 +157,7 @@ def _describe_glob(glob: Glob) -> str:
 
 
 def _summarize_detector(detector: DetectorSettings, config: Config) -> DetectorSummary:
-    model = build_model(ModelSettings(type=detector.model.type, parameters=model_parameters(detector)))
+    model = build_detector_model(detector)
     model.reserve(_SAMPLED_SLOTS)
     threshold = detector.threshold
     cut = f"score ≥ {threshold.score:g}" if isinstance(threshold, FixedThreshold) else f"tail ≤ {threshold.probability:g}"
@@ -173,14 +174,21 @@ def _summarize_detector(detector: DetectorSettings, config: Config) -> DetectorS
         threshold=cut,
         episode=f"{episode.open_after_samples} in a row to open, {episode.clear_after_samples} to clear",
         topics=topics_of(detector, config),
-        match=_describe_series(detector),
+        match=_describe_series(detector, model),
     )
 
 
-def _describe_series(detector: DetectorSettings) -> str:
+def _describe_series(detector: DetectorSettings, model: Estimator) -> str:
     series = describe_match(detector.match)
     if detector.group is not None:
-        return f"{series}, as vectors of {', '.join(detector.group.features)} per {' and '.join(detector.group.by)} (joins in)"
+        group = detector.group
+        first, *others = order_columns(group)
+        what = f"as vectors of {', '.join(group.features)}"
+        if model.has_target:
+            what += f", {first} predicted from {', '.join(others)}"
+        elif model.n_features == 1:
+            what += f", of which {first} only is looked at"
+        return f"{series}, {what} per {' and '.join(group.by)} (joins in)"
     return series + (" (joins in)" if detector.also else "")
 
 
@@ -219,6 +227,8 @@ def _find_notes(config: Config) -> Iterator[str]:
     slow = [detector.name for detector in config.detectors if not is_accelerated(detector.model.type, detector.model.parameters)]
     if slow:
         yield f"{_name(slow, 'detector')} runs river's own Python, unaccelerated: fit for a few series, not for thousands"
+    for detector in config.detectors:
+        yield from list_hints(detector)
     horizon_hours = config.worker.restart_horizon_secs / 3600.0
     short = [topic.name for topic in config.topics if topic.retention_hours is not None and topic.retention_hours < horizon_hours]
     if short:

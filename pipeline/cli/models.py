@@ -61,7 +61,6 @@ def describe_model(name: str) -> dict[str, Any]:
 
     from models import registry
     from models.cost import is_accelerated, measure_series_nbytes, relative_cost
-    from pipeline.config.model_rules import has_expected_value
 
     chosen = registry.model_class(name)
     text = inspect.getdoc(chosen) or ""
@@ -78,7 +77,7 @@ def describe_model(name: str) -> dict[str, Any]:
         "summary": " ".join(summary.split()),
         "use": " ".join(rest.partition("\n\n")[0].split()) if not rest.startswith("Parameters\n") else "",
         "score": model.score_kind,
-        "has_expected_value": has_expected_value(name, parameters),
+        "has_expected_value": model.has_expected_value,
         "is_accelerated": is_accelerated(name),
         "nbytes_per_series": measure_series_nbytes(model),
         "relative_cost": relative_cost(name, parameters),

@@ -33,6 +33,7 @@ CODES: dict[str, str] = {
     "CFG402": "A model parameter is unknown.",
     "CFG403": "A model parameter is missing, of the wrong type or out of its range.",
     "CFG404": "A detector asks for what its model does not have.",
+    "CFG405": "A model cannot score, or learn from, what its detector gives it.",
     "CFG501": "Settings that the security protocol or mechanism needs are missing, or it has no use for them.",
     "CFG502": "A secret must be named by exactly one of env and file.",
     "CFG503": "A secret cannot be had: its environment variable is not set or its file cannot be read.",

@@ -6,82 +6,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from models import registry
-from models.base import Estimator
 from models.errors import ParameterError
 from models.parameters import Parameter, nearest_name
 from pipeline.config.cure import show_found
+from pipeline.config.model_fit import find_misfit
 from pipeline.config.options import show_plain
 from pipeline.config.report import KeyPath
 from pipeline.config.rules import Findings
-from pipeline.config.schema import Config, DetectorSettings, ModelSettings
+from pipeline.config.schema import Config
 
-__all__ = ["build_model", "check_models", "has_expected_value", "model_parameters"]
-
-
-def build_model(settings: ModelSettings) -> Estimator:
-    """The model of a detector, fresh.
-
-    Raises
-    ------
-    ParameterError
-        The model is unknown or refuses its parameters.
-
-    Examples
-    --------
-    >>> build_model(ModelSettings(type="gaussian_scorer")).name
-    'gaussian_scorer'
-    """
-    return registry.build(settings.type, settings.parameters)
-
-
-def model_parameters(detector: DetectorSettings) -> dict[str, Any]:
-    """Parameters of a detector's model, with the features of its group as columns.
-
-    Examples
-    --------
-    >>> from pipeline.config.schema import GroupSettings
-    >>> group = GroupSettings(by=["host"], features=["cpu", "mem"])
-    >>> model_parameters(DetectorSettings(name="d", group=group, model=ModelSettings(type="loda", parameters={"seed": 1})))
-    {'seed': 1, 'features': ['cpu', 'mem']}
-    """
-    features = {} if detector.group is None else {"features": list(detector.group.features)}
-    return {**detector.model.parameters, **features}
-
-
-def has_expected_value(name: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether a model says what value it expected, so that above and below mean something.
-
-    Parameters
-    ----------
-    name : str
-        Registered name.
-    parameters : mapping
-        Its parameters: a filter has an expected value when the detector behind it has.
-
-    Examples
-    --------
-    >>> has_expected_value("gaussian_scorer", {}), has_expected_value("half_space_trees", {})
-    (True, False)
-    >>> has_expected_value("threshold_filter", {"detector": {"model": "half_space_trees"}, "threshold": 0.9})
-    False
-    """
-    from models.drift import DriftDetector
-    from models.filters.model import Filter
-    from models.multivariate import MultivariateEstimator
-
-    chosen = registry.model_class(name)
-    if issubclass(chosen, Filter):
-        inner = parameters.get("detector", {})
-        return has_expected_value(inner.get("model", ""), inner.get("parameters", {}))
-    return not issubclass(chosen, DriftDetector | MultivariateEstimator) and name != "river_model"
+__all__ = ["check_models"]
 
 
 def check_models(config: Config, findings: Findings) -> None:
     """Every detector's model can be built and does what the detector asks."""
     for i, detector in enumerate(config.detectors):
-        path: KeyPath = ("detectors", i, "model")
-        if _check_parameters(detector.model.type, detector.model.parameters, path, findings):
-            _check_build(detector, path, findings)
+        path: KeyPath = ("detectors", i)
+        if not _check_parameters(detector.model.type, detector.model.parameters, (*path, "model"), findings):
+            continue
+        misfit = find_misfit(detector)
+        if misfit is not None:
+            findings.note(
+                (*path, *misfit.path),
+                misfit.code,
+                expected=misfit.expected,
+                found=misfit.found,
+                cure=misfit.cure,
+                among=[(*path, *one) for one in misfit.among],
+            )
 
 
 def _check_parameters(name: str, given: Mapping[str, Any], path: KeyPath, findings: Findings) -> bool:
@@ -138,73 +90,6 @@ def _check_nested(settled: Mapping[str, Any], path: KeyPath, findings: Findings)
         findings.note((*path, "model"), "CFG401", expected="a registered model", found=name, cure=cure)
         return False
     return _check_parameters(name, settled["parameters"], path, findings)
-
-
-def _check_build(detector: DetectorSettings, path: KeyPath, findings: Findings) -> None:
-    if detector.group is not None and not _check_group(detector, path, findings):
-        return
-    try:
-        model = build_model(ModelSettings(type=detector.model.type, parameters=model_parameters(detector)))
-    except ParameterError as error:
-        # Parameters that are fine one by one may not go together; the model says which one to change.
-        at = (*path, "parameters", error.parameter) if error.parameter in detector.model.parameters else (*path, "parameters")
-        cure = f"correct {error.parameter} of {error.model}"
-        findings.note(at, "CFG403", expected=error.expected, found=show_found(error.found, at), cure=cure)
-        return
-    if model.n_features != 1 and detector.group is None:
-        findings.note(
-            path,
-            "CFG404",
-            expected="a model of one value, because a detector scores one series at a time",
-            found=f"{detector.model.type} with {model.n_features} features",
-            cure="remove n_features or features, take another model, or give the detector a group"
-            if hasattr(model, "contributions")
-            else "take another model",
-        )
-    elif detector.direction != "both" and not has_expected_value(detector.model.type, detector.model.parameters):
-        findings.note(
-            ("detectors", path[1], "direction"),
-            "CFG404",
-            expected=f"both, because {detector.model.type} has no expected value to be above or below of",
-            found=detector.direction,
-            cure="remove it, or take a model with an expected value, e.g. default",
-            among=[path],
-        )
-
-
-def _check_group(detector: DetectorSettings, path: KeyPath, findings: Findings) -> bool:
-    """Whether the model takes vectors, and leaves it to the group what their columns are."""
-    takers = [name for name in registry.names() if hasattr(registry.model_class(name), "contributions")]
-    if detector.model.type not in takers:
-        findings.note(
-            (*path, "type"),
-            "CFG404",
-            expected="a model of vectors, because the detector has a group",
-            found=detector.model.type,
-            cure=f"name one of {', '.join(takers)}, or remove the group",
-            among=[("detectors", path[1], "group")],
-        )
-        return False
-    group = detector.group
-    assert group is not None
-    for key, names in (("by", group.by), ("features", group.features)):
-        for n, one in enumerate(names):
-            if one in names[:n]:
-                at = ("detectors", path[1], "group", key)
-                findings.note((*at, n), "CFG301", expected="every name once", found=one, cure="remove one of the two", among=[at])
-                return False
-    for name in ("features", "n_features"):
-        if name in detector.model.parameters:
-            findings.note(
-                (*path, "parameters", name),
-                "CFG404",
-                expected="no features among the parameters, because those of the group are the columns",
-                found=show_found(detector.model.parameters[name], (*path, "parameters", name)),
-                cure="remove it",
-                among=[("detectors", path[1], "group")],
-            )
-            return False
-    return True
 
 
 def _default_hint(parameter: Parameter) -> str:

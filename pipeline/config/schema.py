@@ -252,6 +252,11 @@ class GroupSettings(Section):
     features: Annotated[list[NonEmpty], Field(min_length=2, max_length=64)] = Field(
         description="Metric names, one a column of the vectors."
     )
+    target: NonEmpty | None = Field(
+        None,
+        description="Feature that is predicted from the others, or the only one a model of one value looks at; never held. Without "
+        "one, a model that predicts predicts the first.",
+    )
     period_secs: Annotated[float, Field(gt=0)] = Field(
         60.0, description="Event-time period from which one vector is made; of several samples of a feature the last counts."
     )

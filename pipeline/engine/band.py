@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-__all__ = ["Band", "measure_band", "measure_bands"]
+__all__ = ["NO_BAND", "Band", "measure_band", "measure_bands"]
 
 
 class Band(NamedTuple):
@@ -24,6 +24,10 @@ class Band(NamedTuple):
     expected: float
     lower: float
     upper: float
+
+
+NO_BAND = Band(math.nan, math.nan, math.nan)
+"""Nothing is expected."""
 
 
 def measure_band(expected: float, scale: float, tail_probability: float) -> Band:

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from models import registry
-from models.base import FloatColumn, IntColumn, Scores
+from models.base import Fault, FloatColumn, IntColumn, Scores
 from models.errors import SnapshotError
 from models.state_array import Row
-from pipeline.config.model_rules import model_parameters
+from pipeline.config.model_fit import build_detector_model
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.episode import EpisodeEvents, Episodes
 from pipeline.engine.threshold import Judgement, Threshold
@@ -86,7 +85,7 @@ class Detector:
     def __init__(self, settings: DetectorSettings, ordinal: int) -> None:
         self.settings = settings
         self.ordinal = ordinal
-        self.estimator = registry.build(settings.model.type, model_parameters(settings))
+        self.estimator = build_detector_model(settings)
         self.threshold = Threshold(settings.threshold, self.estimator)
         self.episodes = Episodes(settings.episode, settings.direction)
         self._row_of: IntColumn = np.full(0, NO_ROW, dtype=np.int64)
@@ -109,6 +108,23 @@ class Detector:
         is_own: npt.NDArray[np.bool_] = self._row_of != NO_ROW
         is_own[is_own] = self._is_ready[self._row_of[is_own]]
         return is_own
+
+    def are_failing(self) -> npt.NDArray[np.bool_] | None:
+        """Per slot of the lane, whether its series cannot be scored because the model raises: (S,) bool; None = none ever is."""
+        failing = self.estimator.are_failing()
+        if failing is None:
+            return None
+        is_own: npt.NDArray[np.bool_] = self._row_of != NO_ROW
+        is_own[is_own] = failing[self._row_of[is_own]]
+        return is_own
+
+    def take_faults(self) -> list[tuple[int, Fault]]:
+        """Faults of the model since they were taken last, each with the slot of the first of its series; `NO_ROW` = it is gone."""
+        faults = []
+        for fault in self.estimator.take_faults():
+            slots = np.flatnonzero(self._row_of == fault.slot)
+            faults.append((int(slots[0]) if slots.size else NO_ROW, fault))
+        return faults
 
     def row_of(self, slot: int) -> int:
         """Its row for a slot of the lane; `NO_ROW` = not one of its series."""

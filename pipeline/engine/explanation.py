@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.clock import NS_PER_SEC
 from pipeline.engine.anomaly import AnomalyPhase
-from pipeline.engine.band import Band
+from pipeline.engine.band import NO_BAND, Band
 from pipeline.samples.labels import LabelSet
 
 __all__ = [
@@ -136,6 +136,9 @@ def explain_vector(
     peak_tail_probability: float,
     n_anomalous: int,
     duration_ns: int,
+    *,
+    target: str | None = None,
+    band: Band = NO_BAND,
 ) -> str:
     """Sentences about a combination of values that is unusual, one that lasts, or its end.
 
@@ -147,16 +150,29 @@ def explain_vector(
         What each feature adds to the score, largest first.
     tail_probability, peak_tail_probability, duration_ns
         As in `explain_point`.
+    target : str, optional
+        Feature that is predicted from the others, or looked at alone; None = all are alike.
+    band : Band
+        What was expected of it.
 
     Examples
     --------
     >>> node = LabelSet({"__name__": "node", "host": "n1"})
     >>> explain_vector("opened", node, {"cpu": 0.9, "mem": 0.1}, [("cpu", 0.3), ("mem", 0.1)], 0.98, 1e-3, 1e-3, 1, 0)
     'node{host="n1"}: cpu 0.9, mem 0.1 is an unusual combination, most of all in cpu. 1 in 1,000 vectors of this group is this unusual.'
+    >>> values, blamed = {"latency": 93.0, "load": 0.5}, [("latency", 53.0), ("load", -2.0)]
+    >>> band = Band(40.0, 35.0, 45.0)
+    >>> explain_vector("opened", node, values, blamed, 1.0, 1e-3, 1e-3, 1, 0, target="latency", band=band)[:81]
+    'node{host="n1"}: latency is 93, 53 above the expected 40 (band 35 to 45), at load'
     """
     if phase == "cleared":
         return f"{series} is back to normal after {format_duration(duration_ns)} and {_count(n_anomalous, 'anomalous vector')}."
-    told = ", ".join(f"{name} {'missing' if math.isnan(value) else format_number(value)}" for name, value in values.items())
+    told = ", ".join(
+        f"{name} {'missing' if math.isnan(value) else format_number(value)}" for name, value in values.items() if name != target
+    )
+    if target is not None:
+        text = f"{series}: {target} is {format_number(values[target])}{_explain_deviation(values[target], band)}, at {told}. "
+        return text + _explain_rarity("vector", "group", score, tail_probability, peak_tail_probability, n_anomalous, duration_ns)
     blamed = f", most of all in {contributors[0][0]}" if contributors and contributors[0][1] > 0.0 else ""
     text = f"{series}: {told} is an unusual combination{blamed}. "
     return text + _explain_rarity("vector", "group", score, tail_probability, peak_tail_probability, n_anomalous, duration_ns)

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models import registry
 from models.base import FloatColumn, IntColumn
-from pipeline.config.model_rules import model_parameters
+from pipeline.config.model_fit import build_detector_model, order_columns
 from pipeline.config.schema import DetectorSettings, GroupSettings
 from pipeline.engine.detector import Detector, Findings
 from pipeline.engine.group_table import GroupTable
+from pipeline.engine.model_fault import ModelFault
 from pipeline.engine.report import Place
 from pipeline.samples.batch import SampleBatch
 from pipeline.samples.labels import LabelSet
@@ -26,7 +26,8 @@ class GroupFindings(NamedTuple):
     Attributes
     ----------
     findings : Findings
-        Its samples stand for the vectors: slot = number of the group, event time = end of the period, no value.
+        Its samples stand for the vectors: slot = number of the group, event time = end of the period, value = that of the target,
+        NaN where there is none.
     vectors : (B, F) float64
         NaN = the feature is missing.
     contributions : dict of int to (F,) float64
@@ -58,6 +59,8 @@ class GroupDetector:
         Scores the vectors; the slots it knows are numbers of groups.
     table : GroupTable
         Makes the vectors.
+    target : str or None
+        The feature that is predicted, or that the model looks at alone; None = all are alike.
     """
 
     def __init__(self, settings: DetectorSettings, group: GroupSettings, ordinal: int) -> None:
@@ -65,9 +68,13 @@ class GroupDetector:
         self.ordinal = ordinal
         self.features = tuple(group.features)
         self.detector = Detector(settings, ordinal)
-        self.table = GroupTable(settings.name, group)
+        columns = order_columns(group)
+        is_of_one = self.detector.estimator.n_features < len(columns)
+        self.target = columns[0] if is_of_one or self.detector.estimator.has_target else None
+        self._columns = np.array([self.features.index(name) for name in (columns[:1] if is_of_one else columns)])
+        self.table = GroupTable(settings.name, group, self.target)
         # Contributions are those of the model as it was before it learned the vector.
-        self._before = registry.build(settings.model.type, model_parameters(settings))
+        self._before = build_detector_model(settings)
 
     def add(self, slot: int, series: LabelSet) -> None:
         """Take on the series in `slot` of the lane, which is reserved."""
@@ -101,10 +108,11 @@ class GroupDetector:
         found: list[GroupFindings] = []
         for ordinal, vectors in enumerate(self.table.close(watermark_ns), 1):
             n = vectors.group.size
+            X = np.ascontiguousarray(vectors.values[:, self._columns])
             samples = SampleBatch(
                 vectors.group,
                 np.full(n, vectors.end_ns),
-                np.full(n, np.nan),
+                np.full(n, np.nan) if self.target is None else X[:, 0].copy(),
                 np.full(n, place.offset),
                 np.full(n, place.position + ordinal),
                 np.arange(n),
@@ -112,9 +120,9 @@ class GroupDetector:
             if is_told:
                 rows = np.array([self.detector.row_of(group) for group in vectors.group.tolist()], dtype=np.int64)
                 self._before.restore(np.arange(n), self.detector.estimator.snapshot(rows))
-            findings = self.detector.score(samples, vectors.values)
+            findings = self.detector.score(samples, X)
             if findings is not None:
-                found.append(GroupFindings(findings, vectors.values, self._blame(findings, vectors.values) if is_told else {}))
+                found.append(GroupFindings(findings, vectors.values, self._blame(findings, X) if is_told else {}))
         return found
 
     def are_ready(self, slots: IntColumn) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -123,6 +131,21 @@ class GroupDetector:
         is_ready = np.append(self.detector.is_ready(), False)
         ready: np.ndarray[Any, np.dtype[np.bool_]] = is_ready[groups]
         return ready
+
+    def are_failing(self, slots: IntColumn) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+        """Which of `slots` of the lane are of groups that cannot be scored because the model raises: (N,) bool; None = none ever is."""
+        failing = self.detector.are_failing()
+        if failing is None:
+            return None
+        is_failing: np.ndarray[Any, np.dtype[np.bool_]] = np.append(failing, False)[self.table.groups_of(slots)]
+        return is_failing
+
+    def take_faults(self) -> list[ModelFault]:
+        """Faults of the model since they were taken last."""
+        return [
+            ModelFault(self.settings.name, None if group < 0 else str(self.table.label_set(group)), fault)
+            for group, fault in self.detector.take_faults()
+        ]
 
     def snapshot(self) -> dict[str, Any]:
         """Everything, as a dict of arrays and plain values."""
@@ -153,6 +176,12 @@ class GroupDetector:
     def _has_row(self, group: int) -> bool:
         return group < self.detector.n_slots and self.detector.row_of(group) >= 0
 
-    def _blame(self, findings: Findings, vectors: FloatColumn) -> dict[int, FloatColumn]:
+    def _blame(self, findings: Findings, X: FloatColumn) -> dict[int, FloatColumn]:
         model: Any = self._before
-        return {i: model.contributions(i, vectors[i]) for i in findings.events.sample.tolist()}
+        blamed = {}
+        for i in findings.events.sample.tolist():
+            blamed[i] = np.zeros(len(self.features))
+            # Of one feature there is nobody else to blame.
+            is_alone = self._columns.size == 1
+            blamed[i][self._columns] = findings.scores.score[i] if is_alone else model.contributions(i, X[i])
+        return blamed

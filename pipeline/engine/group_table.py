@@ -50,6 +50,9 @@ class GroupTable:
         Metric name of the groups' label sets: that of the detector.
     settings : GroupSettings
         Labels, features, periods, what becomes of missing features.
+    target : str, optional
+        The feature that is predicted.  Its last value never stands in for it, for that would be an error of its own, and without a
+        sample of it a group has no vector for the period.
 
     Examples
     --------
@@ -67,9 +70,10 @@ class GroupTable:
     'node{host="n1"}'
     """
 
-    def __init__(self, name: str, settings: GroupSettings) -> None:
+    def __init__(self, name: str, settings: GroupSettings, target: str | None = None) -> None:
         self._name = name
         self._settings = settings
+        self._target_column = None if target is None else settings.features.index(target)
         self._period_ns = max(round(settings.period_secs * NS_PER_SEC), 1)
         self._wait_ns = round(settings.wait_secs * NS_PER_SEC)
         self._column_of = {feature: column for column, feature in enumerate(settings.features)}
@@ -206,7 +210,7 @@ class GroupTable:
                 values = np.where(is_held, self._last, values)
             self._last = np.where(is_seen, values, self._last)
             self._last_period = np.where(is_seen, period, self._last_period)
-            is_vector = is_seen.any(axis=1)
+            is_vector = is_seen.any(axis=1) if self._target_column is None else is_seen[:, self._target_column]
             if self._settings.missing == "skip":
                 is_vector &= is_seen.all(axis=1)
             group = np.flatnonzero(is_vector)

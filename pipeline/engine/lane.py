@@ -28,6 +28,7 @@ from pipeline.engine.dead_letter import DeadLetter
 from pipeline.engine.dirty_blocks import BLOCK_SLOTS, DirtyBlocks
 from pipeline.engine.explanation import explain_rate, format_duration
 from pipeline.engine.flow_output import Observer, RankedAnomaly
+from pipeline.engine.model_fault import ModelFault
 from pipeline.engine.outcome import RecordOutcomes
 from pipeline.engine.report import Place, Reporter
 from pipeline.engine.series_flow import SeriesFlow
@@ -72,6 +73,8 @@ class Coverage(NamedTuple):
         Those that are silent now.
     n_evicted_total : int
         Series forgotten so far.
+    failing : dict of str to int
+        By detector, series that cannot be scored because the model raises; those without any left out.
     """
 
     n_series: int
@@ -79,6 +82,7 @@ class Coverage(NamedTuple):
     n_warming: int
     n_silent: int
     n_evicted_total: int
+    failing: dict[str, int]
 
 
 class Lane:
@@ -139,8 +143,15 @@ class Lane:
     @property
     def coverage(self) -> Coverage:
         """How much is watched; costs a pass over the series."""
-        n_scored, n_ready = self._flow.detectors.count_ready()
-        return Coverage(self._flow.index.n_live, n_ready, n_scored - n_ready, self._flow.clock.n_silent, self._flow.n_evicted)
+        flow = self._flow
+        n_scored, n_ready = flow.detectors.count_ready()
+        return Coverage(
+            flow.index.n_live, n_ready, n_scored - n_ready, flow.clock.n_silent, flow.n_evicted, flow.detectors.count_failing()
+        )
+
+    def take_faults(self) -> list[ModelFault]:
+        """Faults of the models since they were taken last, in order of detectors; no outcome depends on it."""
+        return self._flow.detectors.take_faults(self._flow.index.label_set)
 
     def process(self, batch: RecordBatch, emit_from_offset: int = 0) -> LaneOutput:
         """Take a batch of records in.

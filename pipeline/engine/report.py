@@ -10,7 +10,7 @@ from typing import NamedTuple
 from models.state_array import Row
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.anomaly import Anomaly, AnomalyKind, AnomalyPhase, anomaly_id
-from pipeline.engine.band import Band, measure_band
+from pipeline.engine.band import NO_BAND, Band, measure_band
 from pipeline.engine.detector import Detector, Findings
 from pipeline.engine.episode import PHASES
 from pipeline.engine.explanation import explain_eviction, explain_point, explain_vector
@@ -20,8 +20,6 @@ __all__ = ["Context", "Place", "Reporter"]
 
 NO_MODEL = "none"
 """Model of anomalies that no model has to do with."""
-
-_NO_BAND = Band(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,12 @@ def _read_event(findings: Findings, ordinal: int) -> _Event:
     )
 
 
+def _read_value(findings: Findings, i: int) -> tuple[float, float, float]:
+    """Value, expected value and scale of the `i`-th sample."""
+    scores = findings.scores
+    return float(findings.samples.value[i]), float(scores.expected[i]), float(scores.scale[i])
+
+
 class Reporter:
     """Builds the anomalies of one partition.
 
@@ -96,8 +100,7 @@ class Reporter:
     def report_point(self, detector: Detector, findings: Findings, ordinal: int, series: LabelSet, context: Context) -> Anomaly:
         """The anomaly of the `ordinal`-th event of `findings`."""
         told = _read_event(findings, ordinal)
-        scores, i = findings.scores, told.sample
-        value, expected, scale = float(findings.samples.value[i]), float(scores.expected[i]), float(scores.scale[i])
+        value, expected, scale = _read_value(findings, told.sample)
         band = measure_band(expected, scale, detector.threshold.band_tail)
         is_scaled = math.isfinite(expected) and scale > 0.0
         bare = (("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", told.score),)
@@ -122,6 +125,7 @@ class Reporter:
         series: LabelSet,
         values: Mapping[str, float],
         contributions: Mapping[str, float],
+        target: str | None = None,
     ) -> Anomaly:
         """The anomaly of the `ordinal`-th event of what was found in vectors.
 
@@ -131,18 +135,34 @@ class Reporter:
             Of the group.
         values, contributions : mapping of str to float
             By feature: the vector, NaN = missing; what each adds to the score.
+        target : str, optional
+            Feature that the anomaly's value and band are of; None = of none.
         """
         told = _read_event(findings, ordinal)
+        value, expected, scale = _read_value(findings, told.sample)
+        band = NO_BAND if target is None else measure_band(expected, scale, detector.threshold.band_tail)
         # Python's sort is stable: features that add the same stay in the order of the configuration.
         blamed = tuple(sorted(contributions.items(), key=lambda one: -one[1]))
         return self._build_scored(
             told,
             detector,
             series,
+            value=value,
+            band=band,
             contributors=blamed,
             context=Context(),
             explanation=explain_vector(
-                told.phase, series, values, blamed, told.score, told.tail, told.peak_tail, told.n_anomalous, told.duration_ns
+                told.phase,
+                series,
+                values,
+                blamed,
+                told.score,
+                told.tail,
+                told.peak_tail,
+                told.n_anomalous,
+                told.duration_ns,
+                target=target,
+                band=band,
             ),
         )
 
@@ -208,7 +228,7 @@ class Reporter:
         context: Context,
         explanation: str,
         value: float = math.nan,
-        band: Band = _NO_BAND,
+        band: Band = NO_BAND,
     ) -> Anomaly:
         return self._build(
             "point",
@@ -248,7 +268,7 @@ class Reporter:
         context: Context,
         n_anomalous: int,
         value: float = math.nan,
-        band: Band = _NO_BAND,
+        band: Band = NO_BAND,
         score: float = math.nan,
         tail_probability: float = math.nan,
         peak_tail_probability: float = math.nan,

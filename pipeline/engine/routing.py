@@ -15,6 +15,7 @@ from pipeline.config.matching import matches
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.detector import NO_ROW, Detector, Findings
 from pipeline.engine.group_detector import GroupDetector
+from pipeline.engine.model_fault import ModelFault
 from pipeline.samples.batch import SampleBatch
 from pipeline.samples.labels import LabelSet
 
@@ -95,7 +96,10 @@ class Detectors:
     @property
     def routing_hash(self) -> str:
         """Hash of what decides which series go to which detectors: 16 hex digits."""
-        rules = [one.model_dump(include={"name", "match", "also", "group"}) for one in self._settings]
+        # What is predicted decides no route.
+        rules = [
+            one.model_dump(include={"name", "match", "also", "group"}, exclude={"group": {"target"}}) for one in self._settings
+        ]
         return hashlib.blake2b(orjson.dumps([self._topic, rules], option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
     def snapshot(self, start: int, stop: int) -> dict[str, Any]:
@@ -222,6 +226,23 @@ class Detectors:
         for group in self.groups:
             is_over &= ~group.table.take(samples)
         return is_over
+
+    def take_faults(self, labels_in: Callable[[int], LabelSet]) -> list[ModelFault]:
+        """Faults of the models since they were taken last, in order of detectors; `labels_in` tells the labels of a slot's series."""
+        faults = [
+            ModelFault(detector.settings.name, None if slot == NO_ROW else str(labels_in(slot)), fault)
+            for detector in self._detectors
+            for slot, fault in detector.take_faults()
+        ]
+        return faults + [fault for group in self.groups for fault in group.take_faults()]
+
+    def count_failing(self) -> dict[str, int]:
+        """Series that cannot be scored because a model raises, by detector, those without any left out."""
+        slots = np.arange(self._is_scored.size)
+        failing = {detector.settings.name: detector.are_failing() for detector in self._detectors}
+        failing |= {group.settings.name: group.are_failing(slots) for group in self.groups}
+        counts = {name: int(np.count_nonzero(one)) for name, one in failing.items() if one is not None}
+        return {name: n for name, n in counts.items() if n}
 
     def count_ready(self) -> tuple[int, int]:
         """Series that have a detector, and those of them about whose last sample at least one detector could say something."""

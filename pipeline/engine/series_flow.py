@@ -365,11 +365,13 @@ class SeriesFlow:
                         group.table.label_set(number),
                         dict(zip(group.features, found.vectors[i].tolist(), strict=True)),
                         dict(zip(group.features, found.contributions[i].tolist(), strict=True)),
+                        group.target,
                     )
                     # Its own position stands behind the record; in order it comes before what ends at the same look.
                     anomalies.append(RankedAnomaly(place.offset, place.position, VECTOR, anomaly))
                     accounting.anomalous["reported"] += phase != CLEARED
                 accounting.anomalous["folded"] += events.n_folded
+                accounting.anomalous["direction"] += events.n_wrong_side
         return anomalies
 
     def _evict(

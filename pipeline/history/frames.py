@@ -19,8 +19,9 @@ import numpy.typing as npt
 from models.errors import ParameterError
 from pipeline.codecs.event_times import read_times
 from pipeline.config.load import config_hash, load_config
-from pipeline.config.model_rules import build_model, has_expected_value, model_parameters
-from pipeline.config.schema import Config, DetectorSettings, ModelSettings, SourceTopic
+from pipeline.config.model_fit import find_misfit
+from pipeline.config.report import render_path
+from pipeline.config.schema import Config, DetectorSettings, SourceTopic
 from pipeline.engine.accounting import Accounting
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
@@ -180,21 +181,12 @@ def score_entries(
 def _check_detectors(config: Config) -> None:
     """What `load_config` would say of the models of a configuration that was made without a file."""
     for detector in config.detectors:
-        model, parameters = detector.model.type, model_parameters(detector)
         try:
-            n_features = build_model(ModelSettings(type=model, parameters=parameters)).n_features
+            misfit = find_misfit(detector)
         except ParameterError as error:
             raise ConfigError(f"detector {detector.name}, model: {error}") from error
-        if n_features != 1 and detector.group is None:
-            raise ConfigError(
-                f"detector {detector.name}, model: expected a model of one value, because a detector scores one series at a time; "
-                f"found {model} with {n_features} features; take another model, or give the detector a group"
-            )
-        if detector.direction != "both" and not has_expected_value(model, parameters):
-            raise ConfigError(
-                f"detector {detector.name}, direction: expected both, because {model} has no expected value to be above or below of; "
-                f"found {detector.direction}; remove it, or take a model with an expected value, e.g. default"
-            )
+        if misfit is not None:
+            raise ConfigError(f"detector {detector.name}, {render_path(misfit.path)}: {misfit}")
 
 
 def score_frame(

@@ -62,6 +62,7 @@ class SourceFlow:
         self._is_restored = False
         self._is_relearning = False
         self._newest_ms = -1
+        self._told_faults: set[tuple[str, str]] = set()
 
     @property
     def newest_ms(self) -> int:
@@ -168,7 +169,18 @@ class SourceFlow:
             secs=time.perf_counter() - started_secs,
             cpu_secs=time.thread_time() - started_cpu_secs,
         )
+        self._tell_faults()
         return output
+
+    def _tell_faults(self) -> None:
+        """Count the faults of models, and tell of the first of each kind."""
+        for detector, series, fault in self._durable.lane.take_faults():
+            self._telemetry.metrics.count("model_faults_total", fault.n_samples, detector=detector, code=fault.code)
+            if (detector, fault.code) not in self._told_faults:
+                self._told_faults.add((detector, fault.code))
+                self._telemetry.emit(
+                    "model_failed", code=fault.code, **self._place, detector=detector, series=series, reason=fault.message[:300]
+                )
 
     def _take_in(self, batch: RecordBatch) -> LaneOutput:
         """Hand a batch to the lane, but not the records that are known to be poison."""

@@ -95,6 +95,7 @@ class Worker:
         self._copy_clients = None if where is None else build_copy_clients(where)
         self._is_warm = False
         self._was_ready = False
+        self._failing: dict[str, int] = {}
         self._pulse_secs = time.monotonic()
         self._covered_secs = 0.0
         self._app: WorkerApp | None = None
@@ -352,13 +353,18 @@ class Worker:
 
     def _show_coverage(self) -> None:
         n_by_topic = {name: Counter(dict.fromkeys(("ready", "warming", "silent"), 0)) for name in self._sources}
+        failing: Counter[str] = Counter()
         for tp, flow in self._assignment.flows.items():
             if isinstance(flow, SourceFlow):
                 coverage = flow.observe_coverage()
+                failing.update(coverage.failing)
                 n_by_topic[tp.topic].update(ready=coverage.n_ready, warming=coverage.n_warming, silent=coverage.n_silent)
         for topic, counts in n_by_topic.items():
             for state, n in counts.items():
                 self._telemetry.metrics.show("series", n, topic=topic, state=state)
+        for detector in {*failing, *self._failing}:
+            self._telemetry.metrics.show("series_failing", failing[detector], detector=detector)
+        self._failing = {detector: failing[detector] for detector in {*failing, *self._failing}}
 
     def _tick_incidents(self, app: WorkerApp) -> None:
         firing: Counter[str] = Counter()
@@ -401,7 +407,12 @@ class Worker:
 
     def _tell_health(self) -> dict[str, Any]:
         silent_secs = time.monotonic() - self._pulse_secs if self._app is not None else 0.0
-        return {"ok": self._error is None and silent_secs < _PULSE_SECS, "secs_since_pulse": round(silent_secs, 1)}
+        # What one model cannot do is no reason to restart the worker: the others go on.
+        return {
+            "ok": self._error is None and silent_secs < _PULSE_SECS,
+            "secs_since_pulse": round(silent_secs, 1),
+            "failing_series_by_detector": self._failing,
+        }
 
     def _tell_readiness(self) -> dict[str, Any]:
         is_restored = self._assignment.is_restored

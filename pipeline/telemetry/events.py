@@ -66,6 +66,10 @@ EVENTS: dict[str, EventSpec] = {
     "checkpoint_written": EventSpec(logging.DEBUG, "Checkpoint was written."),
     "batch_processed": EventSpec(logging.DEBUG, "Batch was processed."),
     "records_dead_lettered": EventSpec(logging.WARNING, "Records could not be used and went to the dead-letter topic."),
+    "model_failed": _each(
+        logging.ERROR,
+        "The model of a detector raises on what it is given: such samples are not scored. Told once; model_faults_total counts them.",
+    ),
     "series_ceiling_reached": EventSpec(logging.WARNING, "The ceiling of series was reached; further series are filtered."),
     "series_evicted": EventSpec(logging.INFO, "Idle series were evicted."),
     "anomaly_published": EventSpec(logging.DEBUG, "Anomaly was published."),

@@ -126,6 +126,18 @@ METRICS: tuple[MetricSpec, ...] = (
         "Series held, by state: ready, warming, silent.",
     ),
     MetricSpec(
+        "series_failing",
+        "gauge",
+        ("detector",),
+        "Series that a detector cannot score because its model raises on what it is given; they count as warming.",
+    ),
+    MetricSpec(
+        "model_faults_total",
+        "counter",
+        ("detector", "code"),
+        "Samples at which the model of a detector raised, by class of the exception; they are not scored.",
+    ),
+    MetricSpec(
         "series_evicted_total",
         "counter",
         ("topic",),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 
 from models import registry
-from models.base import BoolColumn, Scores
-from models.checks import Check, yield_checks
-from models.columnar import Batch
+from models.checks import CHECK_BY_NAME, Check, check_estimator, yield_checks
 from models.errors import ParameterError
-from models.gaussian.model import GaussianScorer
+from tests.models.broken_estimators import FLAWS, Flaw
+from tests.models.plain_estimator import PlainLevel
 
 OURS = registry.names()
 
@@ -34,82 +33,56 @@ def test_model_passes(check: Check) -> None:
     check.run()
 
 
-class _Rounding(GaussianScorer):
-    """Scores depend on the size of the batch."""
-
-    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        super()._score_learn(batch, out, ready)
-        out.score[:] = out.score * (1.0 + 1e-12 * batch.slots.size)
+def test_a_stranger_that_knows_the_contract_alone_passes() -> None:
+    check_estimator(PlainLevel)
 
 
-class _Leaking(GaussianScorer):
-    """Writes to its input."""
-
-    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        super()._score_learn(batch, out, ready)
-        np.nan_to_num(batch.X, copy=False)
+@pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: f"{flaw.broken.__name__}-{flaw.check_name}")
+def test_check_catches_a_broken_model(flaw: Flaw) -> None:
+    with pytest.raises(AssertionError, match=flaw.message):
+        CHECK_BY_NAME[flaw.check_name](flaw.broken)
 
 
-class _Eager(GaussianScorer):
-    """Ready from the start."""
-
-    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        super()._score_learn(batch, out, ready)
-        ready[:] = True
+def test_every_check_has_a_model_that_it_catches() -> None:
+    assert {flaw.check_name for flaw in FLAWS} == set(CHECK_BY_NAME)
 
 
-class _Peeking(GaussianScorer):
-    """Learns the batch, then scores it."""
+def test_failures_are_told_together() -> None:
+    class Muddled(PlainLevel):
+        def share_parts(self, parts: object) -> tuple[tuple[str, float], ...]:
+            return (("first", 1.0), ("second", 1.0))
 
-    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        super()._score_learn(batch, out, ready)
-        if ready.any():
-            out.expected[ready] = batch.X[ready]
+        def contributions(self, slot: int, x: object) -> Any:
+            raise ZeroDivisionError("no")
 
-
-class _Restless(GaussianScorer):
-    """Learns what it is asked to score."""
-
-    def score_one(self, x: object, y: float | None = None) -> float:
-        score = super().score_one(x, y)
-        self.learn_one(x, y)
-        return score
+    with pytest.raises(ExceptionGroup, match=r"plain_level fails .*contributions_are_numbers") as caught:
+        check_estimator(Muddled, skip=["determinism_across_processes"])
+    notes = {type(error): error.__notes__ for error in caught.value.exceptions}
+    assert any("check contributions_are_numbers" in note for note in notes[ZeroDivisionError])
+    assert any("check parts_explain_the_score" in note for note in notes[AssertionError])
 
 
-class _Generous(GaussianScorer):
-    """Adds a little to the scores of the batch call."""
-
-    def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        super()._score_learn(batch, out, ready)
-        out.score[ready] += 1e-9
-
-
-class _Forgetful(GaussianScorer):
-    """Snapshots lose the window."""
-
-    def snapshot(self, slots: Any) -> Any:
-        taken = super().snapshot(slots)
-        taken["columns"]["rows"][:, 4:] = 0.0
-        return taken
+@pytest.mark.parametrize("name", OURS)
+def test_an_excuse_is_needed(name: str) -> None:
+    excused = getattr(registry.model_class(name), "excused_checks", {})
+    for check_name, reason in excused.items():
+        assert len(reason) > 20
+        failing = 0
+        for parameters in registry.variants(name):
+            try:
+                CHECK_BY_NAME[check_name](partial(registry.build, name, parameters))
+            except AssertionError:
+                failing += 1
+        assert failing, f"{name} needs no excuse from {check_name}"
+    assert not excused or name == "river_model"
 
 
-@pytest.mark.parametrize(
-    ("broken", "check_name"),
-    [
-        (_Rounding, "batch_split_invariance"),
-        (_Leaking, "inputs_untouched"),
-        (_Eager, "ready_only_after_warm_up"),
-        (_Eager, "non_finite_policy"),
-        (_Peeking, "score_before_learn"),
-        (_Restless, "inference_does_not_mutate"),
-        (_Generous, "one_by_one_equals_batch"),
-        (_Forgetful, "snapshot_restore_bit_identity"),
-    ],
-)
-def test_check_catches_a_broken_model(broken: type[GaussianScorer], check_name: str) -> None:
-    check = next(check for check in yield_checks(partial(broken, window_size=30, grace_period=10)) if check.name == check_name)
-    with pytest.raises(AssertionError):
-        check.run()
+def test_a_class_of_this_very_file_cannot_be_made_elsewhere() -> None:
+    class Local(PlainLevel):
+        pass
+
+    with pytest.raises(AssertionError, match=re.escape("put it into a module")):
+        CHECK_BY_NAME["determinism_across_processes"](Local)
 
 
 def test_unknown_names_suggest_the_nearest() -> None:

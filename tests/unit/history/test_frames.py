@@ -157,7 +157,10 @@ def test_a_topic_that_is_not_there_is_told(table: pd.DataFrame, config: Config) 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"model": ModelSettings(type="linear_regression")}, "model of one value.*linear_regression with 2 features"),
+        (
+            {"model": ModelSettings(type="linear_regression")},
+            "linear_regression, which predicts one value",
+        ),
         ({"model": ModelSettings(type="loda", parameters={"n_features": 3})}, "loda with 3 features"),
         ({"model": ModelSettings(type="loda"), "direction": "above"}, "direction: expected both, because loda"),
         ({"model": ModelSettings(type="loda", parameters={"n_bins": -1})}, "n_bins.*found -1"),
