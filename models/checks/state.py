@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import tracemalloc
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from models.errors import SlotError, SnapshotError
 
 __all__ = [
     "check_bounded_memory",
+    "check_copies_are_independent",
     "check_reserve_keeps_rows",
     "check_reset_gives_a_fresh_row",
     "check_restore_refuses_strangers",
@@ -64,6 +66,27 @@ def check_snapshot_is_a_copy(estimator_factory: EstimatorFactory) -> None:
     run_stream(model, stream[800:])
     assert flatten(taken) == before, "the snapshot changed while the model learned on"
     assert flatten(model.snapshot(slots)) != before, "the state did not change while the model learned on"
+
+
+def check_copies_are_independent(estimator_factory: EstimatorFactory) -> None:
+    """A deep copy goes on like its original, which does not notice, whether they take batches or one sample at a time."""
+    from models.warmup import learn_and_score_one
+
+    model = make_model(estimator_factory)
+    stream = make_stream(model.n_features)
+    run_stream(model, stream[:1500])
+    learn_and_score_one(model)
+    slots = np.arange(3, dtype=np.int64)
+    before = flatten(model.snapshot(slots))
+    copied = copy.deepcopy(model)
+    assert flatten(copied.snapshot(slots)) == before, "a copy has another state than its original"
+    for one, other in ((copied, model), (model, copied)):
+        untouched = flatten(other.snapshot(slots))
+        learn_and_score_one(one, 0.25)
+        assert flatten(other.snapshot(slots)) == untouched, "a sample moved the state of a copy as well"
+        run_stream(one, stream[1500:1600])
+        assert flatten(other.snapshot(slots)) == untouched, "a batch moved the state of a copy as well"
+    assert flatten(copied.snapshot(slots)) == flatten(model.snapshot(slots)), "a copy went on otherwise than its original"
 
 
 def check_restore_refuses_strangers(estimator_factory: EstimatorFactory) -> None:

@@ -472,6 +472,34 @@ class SnapshotsNothing(PlainLevel):
         self.check(slots)
 
 
+@flaw("copies_are_independent", "another state than its original")
+class CopiesNothing(PlainLevel):
+    def __deepcopy__(self, memo: dict[int, Any]) -> CopiesNothing:
+        fresh = type(self)()
+        fresh.reserve(self.n_slots)
+        return fresh
+
+
+@flaw("copies_are_independent", "a sample moved the state of a copy as well")
+class LearnsThroughItsOriginal(PlainLevel):
+    def reserve(self, n_slots: int) -> None:
+        super().reserve(n_slots)
+        bound: Any = super().learn_one
+        # Methods are copied with what they are bound to; C functions are not.
+        self.learn_one = np.frompyfunc(lambda x: bound(x), 1, 1)  # type: ignore[method-assign]
+
+
+@flaw("copies_are_independent", "a batch moved the state of a copy as well")
+class CopiesInPart(PlainLevel):
+    def __deepcopy__(self, memo: dict[int, Any]) -> CopiesInPart:
+        copied = type(self)()
+        copied.counts, copied.means = self.counts.copy(), self.means
+        return copied
+
+    def learn_one(self, x: dict[str, float]) -> None:
+        pass
+
+
 @flaw("restore_refuses_strangers", "another version: SnapshotError was not raised")
 class ReadsAnyVersion(PlainLevel):
     def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
