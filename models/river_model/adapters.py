@@ -14,7 +14,7 @@ from river import base, time_series
 from models.errors import ParameterError
 from models.river_model.kinds import EXPECTED, OTHER_KIND, tell_kind
 
-__all__ = ["NOTHING", "Adapter", "Answer", "UnfitError", "make_adapter"]
+__all__ = ["NOTHING", "Adapter", "Answer", "UnfitError", "make_adapter", "unwrap"]
 
 
 class UnfitError(ValueError):
@@ -73,6 +73,11 @@ class Adapter(ABC):
     @abstractmethod
     def score(self, x: Sequence[float]) -> Answer:
         """What the model says about the sample `x`; it is not changed."""
+
+    def measure(self, x: Sequence[float]) -> float:
+        """How odd `x` is: the absolute error where a value is expected, else the score; the model is not changed."""
+        answer = self.score(x)
+        return abs(x[0] - answer.expected) if self.has_expected_value else answer.score
 
     def advance(self, x: Sequence[float]) -> Answer:
         """As `score`, but what asking changes in the model stays changed; `learn` of the same sample comes next."""
@@ -146,11 +151,14 @@ class _PredictiveDetector(_SupervisedDetector):
 
     @property
     def _core(self) -> Any:
-        return _unwrap(self.model)
+        return unwrap(self.model)
 
     def score(self, x: Sequence[float]) -> Answer:
         # Asking moves the threshold, so a copy is asked.
         return self._answer(copy.deepcopy(self.model), x)
+
+    def measure(self, x: Sequence[float]) -> float:
+        return abs(x[0] - self._expect(x))
 
     def advance(self, x: Sequence[float]) -> Answer:
         return self._answer(self.model, x)
@@ -168,7 +176,7 @@ class _PredictiveDetector(_SupervisedDetector):
         expected = self._expect(x)
         if not math.isfinite(expected):
             return NOTHING
-        mean = float(_unwrap(model).dynamic_mae.get())
+        mean = float(unwrap(model).dynamic_mae.get())
         return Answer(self._ask(model, x), expected, math.sqrt(mean) if mean > 0.0 else math.nan)
 
     def _expect(self, x: Sequence[float]) -> float:
@@ -276,7 +284,7 @@ def make_adapter(model: Any, names: Sequence[str]) -> Adapter:
     >>> make_adapter(anomaly.LODA(seed=1), ["x"]).score([0.5])
     Answer(score=0.0, expected=nan, scale=nan)
     """
-    core = _unwrap(model)
+    core = unwrap(model)
     is_pipeline = hasattr(model, "steps")
     if isinstance(core, base.SupervisedAnomalyDetector):
         if is_pipeline:
@@ -301,7 +309,7 @@ def make_adapter(model: Any, names: Sequence[str]) -> Adapter:
     )
 
 
-def _unwrap(model: Any) -> Any:
+def unwrap(model: Any) -> Any:
     """The model at the end of a pipeline and within filters; `model` itself when it is neither."""
     while True:
         steps = getattr(model, "steps", None)

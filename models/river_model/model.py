@@ -23,14 +23,13 @@ from models.parameters import GRACE_PERIOD, Parameter
 from models.river_model.adapters import NOTHING, Adapter, Answer, UnfitError, make_adapter
 from models.river_model.codec import decode, encode
 from models.river_model.kinds import EXPECTED, tell_kind
+from models.river_model.seeds import SEED, settle_seeds
 from models.state_array import StateArray
 
 __all__ = ["MAX_UNSCORED", "RiverModel"]
 
 MAX_UNSCORED = 24_000
 """Samples in a row without a score from which a series counts as failing: more than any warm-up that makes sense."""
-
-_SEED = 42
 
 
 class RiverModel(ColumnarEstimator):
@@ -69,7 +68,8 @@ class RiverModel(ColumnarEstimator):
     asked while its model has no forecast (river's would be NaN for good).
 
     The steps of a pipeline are a list: ``path: river.compose.Pipeline, parameters: {steps: [{path: ...}, {path: ...}]}``.  A seed
-    that is left out is 42, since river's default draws from the clock.  In a detector with a group the features are the group's.
+    that is left out, here or in a part of the model, is 42, since river's default draws from the clock.  In a detector with a group
+    the features are the group's, its target first.
 
     Raises
     ------
@@ -123,7 +123,15 @@ class RiverModel(ColumnarEstimator):
         self.n_features = len(names) if names else self._parameters["n_features"]
         self._names: list[str] = names or [str(column) for column in range(self.n_features)]
         self._grace_period: int = self._parameters["grace_period"]
-        self._template: Adapter = make_adapter(self._build_model(), self._names)
+        built = self._build_model()
+        try:
+            self._template: Adapter = make_adapter(built, self._names)
+        except ParameterError:
+            raise
+        except Exception as error:
+            raise ParameterError(
+                self.name, "parameters", expected=f"arguments that make a model of {path} ({error})", found=dict(parameters)
+            ) from error
         try:
             encode(self._template.model)
         except SnapshotError as error:
@@ -136,7 +144,9 @@ class RiverModel(ColumnarEstimator):
         cure = tell_kind(self._find(path))
         if cure:
             raise ParameterError(self.name, "path", expected=EXPECTED, found=path, cure=cure)
-        return self._build(path, self._parameters["parameters"])
+        model = self._build(path, self._parameters["parameters"])
+        settle_seeds(model)
+        return model
 
     def _find(self, path: str) -> type[Any]:
         """The river class at `path`."""
@@ -153,7 +163,7 @@ class RiverModel(ColumnarEstimator):
         found = self._find(path)
         known = inspect.signature(found).parameters
         arguments = {key: self._build_nested(value) for key, value in parameters.items()}
-        if "seed" in known and arguments.setdefault("seed", _SEED) is None:
+        if "seed" in known and arguments.setdefault("seed", SEED) is None:
             raise ParameterError(self.name, "parameters", expected=f"a seed of {path} (None draws from the clock)", found=None)
         # The steps of a pipeline, and what else a constructor takes as ``*name``, are a list under that name.
         listed = [name for name, one in known.items() if one.kind is one.VAR_POSITIONAL and isinstance(arguments.get(name), list)]
@@ -391,9 +401,13 @@ class RiverModel(ColumnarEstimator):
         return np.where(np.isfinite(found), found, 0.0)
 
     def _measure(self, slot: int, x: Sequence[float]) -> float:
-        """How odd `x` is to the series in `slot`: NaN = it cannot be told."""
-        answer = _try(self._adapters[slot].score, x)[0]
-        return abs(x[0] - answer.expected) if self.has_expected_value else answer.score
+        """How odd `x` is to the series in `slot`; NaN = it cannot be told."""
+        try:
+            return float(self._adapters[slot].measure(x))
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - it may not be able to do without a feature
+            return math.nan
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._n_learned[slot] >= max(self._grace_period, 1))

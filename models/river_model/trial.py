@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, Scores
-from models.river_model.adapters import UnfitError
+from models.river_model.adapters import UnfitError, unwrap
 from models.river_model.codec import encode
 from models.river_model.model import RiverModel
 
@@ -77,7 +77,7 @@ def try_out(model: RiverModel) -> Trial:
         tried = _make(model)
         scores, ready = _run(tried, X[:N_TRIED])
         n_failed, n, error = _count_failed(tried), N_TRIED, ""
-        has_learned = encode(tried.adapter(0).model) != encode(model.template.model)
+        has_learned = encode(unwrap(tried.adapter(0).model)) != encode(unwrap(model.template.model))
         while not ready.any() and n_failed < n and n < N_MOST:
             _, more = _run(tried, X[n : 2 * n])
             n, ready = n + more.size, np.append(ready, more)

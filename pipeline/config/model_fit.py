@@ -229,7 +229,7 @@ def _find_in_river(detector: DetectorSettings, model: Estimator) -> Iterator[Mis
             "remove protect_anomaly_detector: where it is false a filter of river never learns; threshold_filter and quantile_filter, "
             "which are Streamwarden's own, do"
             if "protect_anomaly_detector" in river.parameters["parameters"]
-            else "take another model",
+            else "take a model that learns, e.g. river.drift.ADWIN in place of river.drift.NoDrift",
         )
     elif trial.is_blind and detector.group is not None and detector.group.target is None:
         yield _refuse_one_value(name)._replace(path=at)

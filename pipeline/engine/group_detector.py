@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +75,10 @@ class GroupDetector:
         self.table = GroupTable(settings.name, group, self.target)
         # Contributions are those of the model as it was before it learned the vector.
         self._before = build_detector_model(settings)
+        inner: Any = self._before
+        while hasattr(inner, "detector"):
+            inner = inner.detector
+        self._is_copied = bool(getattr(inner, "has_fixed_size", True))
 
     def add(self, slot: int, series: LabelSet) -> None:
         """Take on the series in `slot` of the lane, which is reserved."""
@@ -117,12 +121,12 @@ class GroupDetector:
                 np.full(n, place.position + ordinal),
                 np.arange(n),
             )
-            if is_told:
-                rows = np.array([self.detector.row_of(group) for group in vectors.group.tolist()], dtype=np.int64)
-                self._before.restore(np.arange(n), self.detector.estimator.snapshot(rows))
+            blame = self._prepare_blame(vectors.group, X) if is_told else _blame_nobody
             findings = self.detector.score(samples, X)
             if findings is not None:
-                found.append(GroupFindings(findings, vectors.values, self._blame(findings, X) if is_told else {}))
+                events = findings.events.sample.tolist() if is_told else []
+                blamed = {i: self._spread(blame(i), findings.scores.score[i]) for i in events}
+                found.append(GroupFindings(findings, vectors.values, blamed))
         return found
 
     def are_ready(self, slots: IntColumn) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -176,12 +180,26 @@ class GroupDetector:
     def _has_row(self, group: int) -> bool:
         return group < self.detector.n_slots and self.detector.row_of(group) >= 0
 
-    def _blame(self, findings: Findings, X: FloatColumn) -> dict[int, FloatColumn]:
-        model: Any = self._before
-        blamed = {}
-        for i in findings.events.sample.tolist():
-            blamed[i] = np.zeros(len(self.features))
-            # Of one feature there is nobody else to blame.
-            is_alone = self._columns.size == 1
-            blamed[i][self._columns] = findings.scores.score[i] if is_alone else model.contributions(i, X[i])
-        return blamed
+    def _prepare_blame(self, groups: IntColumn, X: FloatColumn) -> Callable[[int], FloatColumn]:
+        """What tells, of a vector that has been learned since, what each column adds to its score: by the model as it was before."""
+        if self._columns.size == 1:
+            return _blame_nobody
+        rows = np.array([self.detector.row_of(group) for group in groups.tolist()], dtype=np.int64)
+        if self._is_copied:
+            self._before.restore(np.arange(rows.size), self.detector.estimator.snapshot(rows))
+            before: Any = self._before
+            return lambda i: before.contributions(i, X[i])
+        # To ask every time costs less than to copy a model whose state is text.
+        model: Any = self.detector.estimator
+        told = [model.contributions(row, X[i]) for i, row in enumerate(rows.tolist())]
+        return lambda i: told[i]
+
+    def _spread(self, blamed: FloatColumn, score: float) -> FloatColumn:
+        """Contributions by feature; of one feature there is nobody else to blame."""
+        spread = np.zeros(len(self.features))
+        spread[self._columns] = score if self._columns.size == 1 else blamed
+        return spread
+
+
+def _blame_nobody(_: int) -> FloatColumn:
+    return np.zeros(0)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from pipeline.crosscheck.base import CheckedAnomaly
@@ -13,7 +14,7 @@ from pipeline.engine.anomaly import Anomaly
 from tests.integration.expected import expected_anomalies
 from tests.integration.made_metrics import make_metrics
 from tests.integration.running_worker import RunningWorker, wait_until
-from tests.integration.topic_set import TopicSet
+from tests.integration.topic_set import Row, TopicSet
 
 pytestmark = pytest.mark.integration
 
@@ -50,8 +51,47 @@ def alert_ids(topics: TopicSet) -> Counter[bytes]:
     return Counter(record.header("ce_id") for record in topics.output("alerts"))
 
 
+def with_latency(rows: Iterable[Row]) -> list[Row]:
+    """Every record of a throughput followed by one of the latency that comes with it, now and then of another."""
+    both = []
+    for i, row in enumerate(rows):
+        record = orjson.loads(row.value or b"")
+        latency = 20.0 + 0.5 * record["value"] + (40.0 if i % 311 == 310 else 0.1 * (i % 7))
+        both += [row, replace(row, value=orjson.dumps({**record, "name": "dag_latency", "value": round(latency, 3)}))]
+    return both
+
+
+REGRESSION = {
+    "name": "latency_of_tps",
+    "match": {"name": "dag_*"},
+    "group": {"by": ["node"], "features": ["dag_tps", "dag_latency"], "target": "dag_latency", "period_secs": 10, "wait_secs": 0},
+    "model": {
+        "type": "threshold_filter",
+        "parameters": {
+            "threshold": 1.0,
+            "detector": {
+                "model": "predictive_anomaly_detection",
+                "parameters": {
+                    "forecaster": {"model": "linear_regression", "parameters": {"learning_rate": 0.1}},
+                    "warmup_period": 50,
+                },
+            },
+        },
+    },
+    "threshold": {"type": "fixed", "score": 1.0},
+    "direction": "above",
+}
+UNFIT = {
+    "name": "unfit",
+    "match": {"name": "dag_tps"},
+    "model": {"type": "river_model", "parameters": {"path": "river.drift.binary.DDM"}},
+    "also": True,
+}
+
+
 def test_stop_and_start(topics: TopicSet, start_worker: Callable[..., RunningWorker]) -> None:
-    rows = make_metrics(500, seed=4)
+    rows = with_latency(make_metrics(500, seed=4))
+    topics.config["detectors"] = [REGRESSION, UNFIT, *topics.config["detectors"]]
     source = topics.add_source("metrics")
     config_path = topics.create()
     topics.produce(source, rows[: len(rows) // 2])
@@ -67,6 +107,17 @@ def test_stop_and_start(topics: TopicSet, start_worker: Callable[..., RunningWor
     assert n_first > 0
     wait_until(lambda: second.state().lag_records == 0, 20)
     assert max(alert_ids(topics).values()) == 1
+    anomalies = [Anomaly.from_json(record.value) for record in topics.output("anomalies")]
+    predicted = [one for one in anomalies if one.detector == "latency_of_tps" and one.phase == "opened"]
+    assert predicted
+    assert all(one.value > one.expected and one.contributors[0][0] == "dag_latency" for one in predicted)
+    # A model that cannot use what it gets is told of, once a partition and worker, and the others go on.
+    wait_until(lambda: second.metric("series_failing", detector="unfit") == 8, 20)
+    assert second.metric("model_faults_total", detector="unfit", code="UnfitError") > 1_000
+    for worker in (first, second):
+        told = worker.events("model_failed")
+        assert 1 <= len(told) <= 2
+        assert all(one["detector"] == "unfit" and "takes true and false" in one["reason"] for one in told)
     assert second.stop() == 0
     assert not second.events("relearn_started")
     assert {event["topic"] for event in second.events("checkpoint_restored")} == {source}
