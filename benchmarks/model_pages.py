@@ -67,7 +67,9 @@ a layout changes; files of every version are kept in `tests/models/state`.
 **Why a score is what it is.** `score_learn_parts` also writes what every score is made of, and `share_parts` names the parts with
 their shares (the default detector's nine). Models of feature vectors have `contributions`: for trees and the SVM the score less the
 score with the feature missing, for LODA the scores of the cuts with the feature against those without, for the local outlier factor
-the feature's share of the distances.
+the feature's share of the distances. Of a regression, and of predictive detection around one, it is the absolute error less the error
+that is left when the regressor is taken out of the prediction, in units of the value; the value's own share is the whole error. Filters
+pass on what the model inside them says.
 
 **Several metrics as one vector.** A detector with a `group` scores the series of a group together, one vector a period of event
 time:
@@ -87,7 +89,9 @@ detectors:
 A period is over when the watermark is `wait_secs` past its end; of several samples of a feature in it the last counts. A feature
 without one has its last value (`last`: for `hold_periods`, then it is missing), is missing to the model (`absent`), or there is no
 vector (`skip`). Anomalies name the features with what each adds to the score. The series go to their own detectors as well. All
-series of a group must be in one partition: key the records by the labels in `by`.
+series of a group must be in one partition: key the records by the labels in `by`. Models that predict one feature from the others
+(`linear_regression`, predictive detection around it, regressors of river) and filters around any of these work in groups too: see
+[several metrics together](configuration.md#several-metrics-together).
 
 **Counters.** Raw Prometheus counters need no preparation: the default detector recognises them and scores their rate. Other models
 see the ever-growing value; give those a rate.

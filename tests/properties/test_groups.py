@@ -7,6 +7,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.codecs.record import RecordBatch
+from pipeline.config.model_fit import find_misfit
 from pipeline.config.schema import (
     Config,
     DetectorSettings,
@@ -27,6 +29,7 @@ from pipeline.config.schema import (
 )
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.checkpoint import encode_tree, restore_lane, take_checkpoint
+from pipeline.engine.explanation import format_number
 from pipeline.engine.group_table import GroupTable
 from pipeline.engine.lane import Lane
 from pipeline.samples.batch import SampleBatch
@@ -34,7 +37,7 @@ from pipeline.samples.labels import LabelSet
 from tests.properties.naughty_log import START_MS, Row, split
 
 FEATURES = ["cpu", "mem", "net"]
-MODELS = {
+MODELS: dict[str, dict[str, Any]] = {
     "half_space_trees": {"window_size": 20, "n_trees": 5, "height": 4, "limits": [-5.0, 5.0]},
     "loda": {"grace_period": 10},
     "local_outlier_factor": {"grace_period": 10, "window_size": 30},
@@ -45,6 +48,35 @@ MODELS = {
         "path": "river.compose.Pipeline",
         "parameters": {"steps": [{"path": "river.preprocessing.StandardScaler"}, {"path": "river.anomaly.OneClassSVM"}]},
     },
+}
+REGRESSION = {"model": "linear_regression", "parameters": {"learning_rate": 0.05}}
+PREDICTIVE = {"model": "predictive_anomaly_detection", "parameters": {"forecaster": REGRESSION, "warmup_period": 10}}
+RIVER_REGRESSION = {"path": "river.linear_model.LinearRegression", "grace_period": 10}
+# Models that predict mem from the others, by a name of their own: registered name, parameters, threshold.
+PREDICTING: dict[str, tuple[str, dict[str, Any], float]] = {
+    "regression": ("linear_regression", REGRESSION["parameters"], 3.0),
+    "predictive": ("predictive_anomaly_detection", PREDICTIVE["parameters"], 1.0),
+    "filtered": ("threshold_filter", {"detector": PREDICTIVE, "threshold": 1.0}, 1.0),
+    "twice_filtered": (
+        "quantile_filter",
+        {"detector": {"model": "threshold_filter", "parameters": {"detector": PREDICTIVE, "threshold": 1.0}}, "q": 0.98},
+        1.0,
+    ),
+    "river_regression": ("river_model", RIVER_REGRESSION, 3.0),
+    "river_predictive": ("river_model", {"path": "river.anomaly.PredictiveAnomalyDetection", "grace_period": 10}, 1.0),
+    "filtered_river": (
+        "threshold_filter",
+        {"detector": {"model": "river_model", "parameters": RIVER_REGRESSION}, "threshold": 4.0},
+        3.0,
+    ),
+    "one_value": ("holt_winters", {"alpha": 0.3}, 4.0),
+    "river_one_value": ("river_model", {"path": "river.time_series.HoltWinters", "parameters": {"alpha": 0.3}}, 4.0),
+}
+# Filters around models of vectors.
+FILTERED: dict[str, tuple[str, dict[str, Any]]] = {
+    f"{kind} around {name}": (kind, {"detector": {"model": name, "parameters": MODELS[name]}, **cut})
+    for kind, cut in (("quantile_filter", {"q": 0.98}), ("threshold_filter", {"threshold": 30.0}))
+    for name in ("half_space_trees", "loda", "local_outlier_factor", "one_class_svm", "river_model")
 }
 THRESHOLDS = {
     "half_space_trees": 0.5,
@@ -78,6 +110,31 @@ def make_config(model: str = "half_space_trees", *, missing: str = "last", evict
             ),
         ],
     )
+
+
+def make_target_config(name: str, *, missing: str = "last", direction: str = "both") -> Config:
+    type_, parameters, score = PREDICTING[name]
+    return with_model(make_config(missing=missing, evict_after_secs=300.0), type_, parameters, score, "mem", direction)
+
+
+def make_filter_config(name: str) -> Config:
+    type_, parameters = FILTERED[name]
+    threshold = THRESHOLDS[parameters["detector"]["model"]]
+    return with_model(make_config(evict_after_secs=300.0), type_, parameters, threshold, None)
+
+
+def with_model(
+    config: Config, type_: str, parameters: dict[str, Any], score: float, target: str | None, direction: str = "both"
+) -> Config:
+    node, each = config.detectors
+    changed = {
+        "model": ModelSettings(type=type_, parameters=parameters),
+        "threshold": FixedThreshold(type="fixed", score=score),
+        "group": node.group.model_copy(update={"target": target}) if node.group else None,
+        "direction": direction,
+    }
+    assert find_misfit(node.model_copy(update=changed)) is None
+    return config.model_copy(update={"detectors": [node.model_copy(update=changed), each]})
 
 
 def log_of(seed: int, n: int) -> list[Row]:
@@ -198,6 +255,89 @@ def test_an_unusual_combination_is_told_with_who_is_to_blame(model: str) -> None
     # Series that only the group is for are scored, and the search goes on for the others.
     assert lane.accounting.records["filtered"] == 0
     assert {one.detector for one in anomalies} == {"node", "each"}
+
+
+@pytest.mark.parametrize("name", list(PREDICTING))
+def test_a_target_is_predicted_and_told_with_what_was_expected(name: str) -> None:
+    config = make_target_config(name, missing="absent")
+    lane, anomalies = run(config, [log_of(3, 3_000)])
+    grouped = [one for one in anomalies if one.detector == "node" and one.kind == "point" and one.phase != "cleared"]
+    assert len(grouped) > 1
+    for one in grouped:
+        assert math.isfinite(one.value)
+        assert math.isfinite(one.expected)
+        assert {feature for feature, _ in one.contributors} == set(FEATURES)
+        shares = dict(one.contributors)
+        if name in ("one_value", "river_one_value"):
+            assert shares["mem"] == one.score
+            assert shares["cpu"] == shares["net"] == 0.0
+        else:
+            assert shares["mem"] == pytest.approx(abs(one.value - one.expected))
+            assert max(shares.values()) == shares["mem"]
+        side = "above" if one.value > one.expected else "below"
+        assert f": mem is {format_number(one.value)}, " in one.explanation
+        assert f"{side} the expected {format_number(one.expected)}, at cpu " in one.explanation
+    assert any(one.value > one.expected for one in grouped)
+    assert lane.take_faults() == []
+    # What lies on the other side is no anomaly, and is counted.
+    above, found = run(make_target_config(name, missing="absent", direction="above"), [log_of(3, 3_000)])
+    sides = [
+        one.value > one.expected for one in found if one.detector == "node" and one.kind == "point" and one.phase != "cleared"
+    ]
+    assert sides
+    assert all(sides)
+    assert (above.accounting.anomalous["direction"] > 0) == any(one.value < one.expected for one in grouped)
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [(name, ["last", "absent", "skip"][i % 3]) for i, name in enumerate([*PREDICTING, *FILTERED])]
+)
+def test_models_inside_models_go_on_from_any_cut(name: str, missing: str) -> None:
+    config = make_target_config(name, missing=missing) if name in PREDICTING else make_filter_config(name)
+    rows = log_of(5, 700)
+    lane, whole = run(config, [rows])
+    cut_up, told_cut_up = run(config, [rows[i : i + 3] for i in range(0, len(rows), 3)])
+    assert told(told_cut_up) == told(whole)
+    assert encode_tree(cut_up.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
+    first, before = run(config, [rows[:400]])
+    second = Lane(config, config.topics[0], 0, config_hash="h")
+    restore_lane(second, take_checkpoint(first, is_full=True).encode())
+    after = second.process(RecordBatch.from_rows("m", 0, rows[400:])).anomalies
+    assert told([*before, *after]) == told(whole)
+    assert encode_tree(second.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
+    assert second.coverage == lane.coverage
+
+
+def test_a_target_is_never_held_and_without_it_there_is_no_vector() -> None:
+    table = GroupTable("g", GroupSettings(by=["host"], features=["a", "b"], period_secs=10.0, wait_secs=0.0, target="b"), "b")
+    table.reserve_slots(2)
+    for slot in range(2):
+        table.add(slot, LabelSet({"__name__": "ab"[slot], "host": "h"}))
+
+    def send(secs: int, *pairs: tuple[int, float]) -> None:
+        slots, values = np.array([slot for slot, _ in pairs]), np.array([value for _, value in pairs])
+        order = np.arange(len(pairs))
+        table.take(SampleBatch(slots, np.full(len(pairs), secs * 10**9), values, order, order, order))
+
+    send(5, (0, 1.0), (1, 2.0))
+    send(15, (0, 3.0))
+    send(25, (1, 4.0))
+    closed = [(one.end_ns // 10**9, one.values.tolist()) for one in table.close(30 * 10**9)]
+    assert closed == [(10, [[1.0, 2.0]]), (30, [[3.0, 4.0]])]
+
+
+def test_which_feature_is_the_target_decides_and_the_order_of_the_others_does_not() -> None:
+    rows = log_of(3, 3_000)
+    found = {}
+    for target in FEATURES:
+        config = make_target_config("regression")
+        group = config.detectors[0].group
+        assert group is not None
+        detector = config.detectors[0].model_copy(update={"group": group.model_copy(update={"target": target})})
+        anomalies = run(config.model_copy(update={"detectors": [detector, config.detectors[1]]}), [rows])[1]
+        found[target] = [one.value for one in anomalies if one.detector == "node" and one.kind == "point"]
+    assert all(found.values())
+    assert len({str(values) for values in found.values()}) == 3
 
 
 def test_a_group_whose_series_are_all_forgotten_is_closed_with_them() -> None:

@@ -24,7 +24,7 @@ from pipeline.config.schema import Config
 from pipeline.engine.checkpoint import restore_lane, take_checkpoint
 from pipeline.engine.lane import Lane
 
-N, CUT = 140, 70
+N, CUT = 100, 50
 START_MS = 1_700_000_000_000
 FEATURES = ["latency", "load", "conns"]
 
@@ -223,7 +223,7 @@ def make_rows(*, is_binary: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
     rng = np.random.default_rng(11)
     X = rng.uniform(1.0, 3.0, (N, 3))
     X[:, 0] = 10.0 + 2.0 * X[:, 1] + X[:, 2] + rng.normal(0.0, 0.3, N)
-    X[90:100, 0] += 8.0
+    X[70:80, 0] += 8.0
     if is_binary:
         X[:, 0] = X[:, 0] > 15.0
     return X
