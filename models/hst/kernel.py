@@ -11,7 +11,7 @@ from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
 from models.hst.masses_kernel import count_latest, pivot
 from models.hst.state import BLOCK_HEIGHT
-from models.jit import kernel, kernel_bare, kernel_inline
+from models.jit import kernel, kernel_bare, kernel_spliced
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
@@ -40,7 +40,7 @@ def make_keys(X: FloatColumn, i: int, bits: FloatColumn, keys: IntColumn, row: i
         keys[row, column] = make_key(keys[row, column]) if X[i, column] == X[i, column] else MAX_INT
 
 
-@kernel_inline
+@kernel_spliced
 def find_leaf(feature: StateArray, keys: IntColumn, forest: int, tree: int, height: int, Z: IntColumn, sample: int) -> Any:
     """Leaf of one tree, counted from the left, to which a sample without missing features belongs."""
     node: Any = ONE
@@ -121,7 +121,7 @@ def route(
             leaves[row, tree] = find_leaf(feature, keys, forest, tree, height, Z, sample)
 
 
-@kernel_inline
+@kernel_spliced
 def get_profile(masses: StateArray, uppers: StateArray, slot: int, tree: int, leaf: Any, height: int, size_limit: int) -> Any:
     """Mass profile of a leaf in the finished window: the masses on the way to it, each by two to the power of its depth.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.base import FloatColumn, IntColumn
-from models.jit import kernel_bare, kernel_inline
+from models.jit import kernel_bare, kernel_spliced
 from models.prefetch_kernel import prefetch
 from models.state_array import StateArray
 
@@ -25,7 +25,7 @@ MAX_MASS = (1 << 32) - 1
 # in one call, because a call with so many arrays costs more than what it does for one cut.
 
 
-@kernel_inline
+@kernel_spliced
 def is_below(right: FloatColumn, slot: int, i: int, cut: int, value: float) -> Any:
     """1 when the right edge of the bin is less than `value`, else 0."""
     return np.int64(right[slot, i, cut] < value)
@@ -63,7 +63,7 @@ def find_bins(right: FloatColumn, slot: int, n_bins: StateArray, z: FloatColumn,
             place[row, cut] += is_below(right, slot, i, cut, z[row, cut])
 
 
-@kernel_inline
+@kernel_spliced
 def compute_density(
     right: FloatColumn, left: FloatColumn, mass: StateArray, slot: int, cut: int, n_bins: int, n: float, place: int, z: float
 ) -> float:
@@ -82,7 +82,7 @@ def compute_density(
     return float(mass[slot, place, cut] / n / width)
 
 
-@kernel_inline
+@kernel_spliced
 def fill_gap(
     right: FloatColumn, left: FloatColumn, mass: StateArray, slot: int, cut: int, n_bins: int, place: int, z: float
 ) -> int:
@@ -135,7 +135,7 @@ def merge_closest(
         mass[slot, i, cut] = min(room[2, moved], MAX_MASS)
 
 
-@kernel_inline
+@kernel_spliced
 def fetch_edges(right: FloatColumn, slot: int, share: int) -> None:
     """Ask for one share of the right edges of `slot`, of as many as twice the cuts."""
     n = right.shape[1]
