@@ -160,7 +160,9 @@ def test_more_candidates_than_a_request_may_ask_about_take_several() -> None:
         fake.default_band = (0.0, 50.0)
         verdicts = judge(build(fake), *(suspicion(0.9, f"i-{i}") for i in range(600)))
     assert {verdict.reason for verdict in verdicts} == {"outside_band"}
-    assert fake.n_calls["GetMetricData"] == 3
+    # A request that took too long on a busy machine is made again, and is the same.
+    asked = {repr(request.params) for request in fake.requests if "MetricDataQueries" in request.params}
+    assert len(asked) == 3
 
 
 def test_candidates_far_apart_in_time_are_not_asked_about_together() -> None:
