@@ -140,6 +140,8 @@ class _Encoder:
             order: Literal["C", "F"] = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
             data = base64.b64encode(value.tobytes(order)).decode()
             return ["array", number, value.dtype.str, list(value.shape), data, *(["F"] if order == "F" else [])]
+        if type(value) is np.random.RandomState:
+            return ["randoms", number, self.encode(value.get_state(legacy=False))]
         return self._encode_object(value, number)
 
     def _encode_object(self, value: Any, number: int) -> Any:
@@ -199,6 +201,11 @@ class _Decoder:
         if not type(made).__module__.startswith("river.") or not isinstance(getattr(type(made), name), FunctionType):
             raise SnapshotError(f"the snapshot of a river model names {name!r}, which is no method of its own")
         return getattr(made, name)
+
+    def _decode_randoms(self, number: int, state: Any) -> np.random.RandomState:
+        self._made[number] = made = np.random.RandomState()
+        made.set_state(self.decode(state))
+        return made
 
     def _decode_ref(self, number: int) -> Any:
         return self._made[number]
