@@ -26,10 +26,17 @@ from models.river_model.kinds import EXPECTED, tell_kind
 from models.river_model.seeds import SEED, settle_seeds
 from models.state_array import StateArray
 
-__all__ = ["MAX_UNSCORED", "RiverModel"]
+__all__ = ["MAX_LOST", "MAX_UNSCORED", "NoScoreError", "RiverModel"]
 
 MAX_UNSCORED = 24_000
-"""Samples in a row without a score from which a series counts as failing: more than any warm-up that makes sense."""
+"""Samples from which a series that has never had a score counts as failing: more than any warm-up that makes sense."""
+
+MAX_LOST = 100
+"""Samples in a row without a score, nothing of them missing, from which one that has had scores is lost and starts anew."""
+
+
+class NoScoreError(ValueError):
+    """A model raises at nothing, and has no score all the same."""
 
 
 class RiverModel(ColumnarEstimator):
@@ -63,7 +70,8 @@ class RiverModel(ColumnarEstimator):
     memory is bounded only if the model's is.
 
     NaN is left out of the dict; a sample without any finite feature, or without its target, is passed over.  A score that cannot
-    be computed, or is not finite, counts as not ready; a series whose model raises while learning starts anew.  `take_faults`
+    be computed, or is not finite, counts as not ready; a series whose model raises while learning starts anew, and so does one that
+    has had scores and then has none for 100 whole samples in a row: its numbers have run away for good.  `take_faults`
     tells of every such fault, `are_failing` which series cannot be scored because of them.  `PredictiveAnomalyDetection` is not
     asked while its model has no forecast (river's would be NaN for good).
 
@@ -92,9 +100,6 @@ class RiverModel(ColumnarEstimator):
     name: ClassVar[str] = "river_model"
     has_fixed_size: ClassVar[bool] = False
     has_gate: ClassVar[bool] = True
-    excused_checks: ClassVar[Mapping[str, str]] = {
-        "extremes_do_not_poison": "a river model whose sums overflow stays so: its scores are not finite, and not ready, for good"
-    }
     state_version: ClassVar[int] = 2
     score_kind: ClassVar[ScoreKind] = "raw"
     schema: ClassVar[tuple[Parameter, ...]] = (
@@ -188,11 +193,12 @@ class RiverModel(ColumnarEstimator):
     # State ------------------------------------------------------------------------------------------------------------
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
-        return {name: np.zeros(1, np.int64) for name in ("n_learned", "n_failed", "n_unscored")}
+        return {name: np.zeros(1, np.int64) for name in ("n_learned", "n_failed", "n_scored", "n_unscored")}
 
     def _bind(self) -> None:
         self._n_learned: IntColumn = self._state["n_learned"]
         self._n_failed: IntColumn = self._state["n_failed"]
+        self._n_scored: IntColumn = self._state["n_scored"]
         self._n_unscored: IntColumn = self._state["n_unscored"]
 
     def _upgrade(self, snapshot: Snapshot) -> Snapshot:
@@ -200,7 +206,7 @@ class RiverModel(ColumnarEstimator):
         if snapshot.get("version") != 1 or not isinstance(columns, Mapping) or list(columns) != ["n_learned"]:
             return snapshot
         # Version 1 knew nothing of faults.
-        none = {name: np.zeros(len(columns["n_learned"]), np.int64) for name in ("n_failed", "n_unscored")}
+        none = {name: np.zeros(len(columns["n_learned"]), np.int64) for name in ("n_failed", "n_scored", "n_unscored")}
         return {**snapshot, "version": 2, "columns": {**columns, **none}}
 
     @property
@@ -289,7 +295,7 @@ class RiverModel(ColumnarEstimator):
                 out.scale[i] = answer.scale if math.isfinite(answer.scale) else np.nan
             if admits(*self._gate, slot, out.score[i]):
                 self._learn(slot, x, is_asked=is_open)
-            self._count_unscored(slot, answer, error)
+            self._count_unscored(slot, x, answer, error)
 
     def _learn(self, slot: int, x: Sequence[float], *, is_asked: bool) -> None:
         error = _try(partial(self._adapters[slot].learn, is_asked=is_asked), x)[1]
@@ -309,20 +315,33 @@ class RiverModel(ColumnarEstimator):
         self._n_failed[slot] = n_failed
         self._note_fault(slot, error)
 
-    def _count_unscored(self, slot: int, answer: Answer, error: Exception | None) -> None:
+    def _count_unscored(self, slot: int, x: Sequence[float], answer: Answer, error: Exception | None) -> None:
+        """Take note of whether the sample `x`, which was learned, had a score."""
         if math.isfinite(answer.score):
+            self._n_scored[slot] += 1
             self._n_unscored[slot] = 0
             return
+        has_scored = bool(self._n_scored[slot])
+        if has_scored and not all(map(math.isfinite, x)):
+            return
         self._n_unscored[slot] += 1
-        if self._n_unscored[slot] == MAX_UNSCORED:
-            told = f"no score for {MAX_UNSCORED:,} samples" + (f"; {type(error).__name__}: {error}" if error is not None else "")
-            self._note_fault(slot, error or ValueError(), told)
+        most = MAX_LOST if has_scored else MAX_UNSCORED
+        if self._n_unscored[slot] != most:
+            return
+        told = f"no score for {most:,} samples in a row" + (f"; {type(error).__name__}: {error}" if error is not None else "")
+        if has_scored:
+            # Numbers that have run away do not come back.
+            self._start_anew(
+                slot, NoScoreError(f"{told}; it has run away, and starts anew: scale its features, or take smaller steps")
+            )
+        else:
+            self._note_fault(slot, NoScoreError(told))
 
-    def _note_fault(self, slot: int, error: Exception, told: str = "") -> None:
+    def _note_fault(self, slot: int, error: Exception) -> None:
         code = type(error).__name__
         known = self._faults.get(code)
         if known is None:
-            self._faults[code] = Fault(code, told or f"{self._parameters['path']}: {error}", slot, 1)
+            self._faults[code] = Fault(code, f"{self._parameters['path']}: {error}", slot, 1)
         else:
             self._faults[code] = known._replace(n_samples=known.n_samples + 1)
 
@@ -332,7 +351,7 @@ class RiverModel(ColumnarEstimator):
         return faults
 
     def are_failing(self) -> BoolColumn:
-        """See `Estimator.are_failing`: at whose last sample the model raised, or that have had no score for long."""
+        """See `Estimator.are_failing`: at whose last sample the model raised, or that have never had a score for long."""
         n = self._n_slots
         if not n:
             return np.zeros(0, np.bool_)

@@ -39,6 +39,8 @@ class Trial(NamedTuple):
         It takes 0 and 1 only.
     needs_all : bool
         It raises where a feature is missing.
+    runs_away : bool
+        It has had scores, and then none any more.
     """
 
     n_samples: int
@@ -49,6 +51,7 @@ class Trial(NamedTuple):
     is_blind: bool
     needs_binary: bool
     needs_all: bool
+    runs_away: bool
 
 
 def try_out(model: RiverModel) -> Trial:
@@ -91,7 +94,8 @@ def try_out(model: RiverModel) -> Trial:
             found, others_ready = _run(_make(model), other)
             is_blind = bool(np.array_equal(scores, found) and np.array_equal(ready[:N_TRIED], others_ready))
         needs_all = model.n_features > 1 and bool(ready.any()) and not is_blind and _needs_all(tried, X[:8])
-    return Trial(n, int(np.count_nonzero(ready)), n_failed, error, has_learned, is_blind, is_binary, needs_all)
+    n_scored, runs_away = int(np.count_nonzero(ready)), bool(ready.any() and not ready[-N_TRIED // 3 :].all())
+    return Trial(n, n_scored, n_failed, error, has_learned, is_blind, is_binary, needs_all, runs_away)
 
 
 def make_samples(n: int, n_features: int, *, is_binary: bool = False, seed: int = 0) -> FloatColumn:

@@ -266,6 +266,11 @@ def list_hints(detector: DetectorSettings) -> Iterator[str]:
     name, path = detector.name, river.parameters["path"]
     if trial.needs_binary:
         yield f"detector {name}: {path} takes true and false, 1 and 0, only; samples of other values are passed over as faults"
+    if trial.runs_away:
+        yield (
+            f"detector {name}: {path} has lost its scores on made samples between 10 and 60, and may on yours: put "
+            "river.preprocessing.StandardScaler before it in a river.compose.Pipeline, or take smaller steps"
+        )
     if trial.needs_all and detector.group is not None and detector.group.missing != "skip":
         yield (
             f"detector {name}: {path} raises where a feature is missing, and its series then starts anew; write missing: skip "

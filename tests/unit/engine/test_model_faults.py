@@ -118,9 +118,24 @@ def test_one_without_a_score_for_long_is_told_once_a_series(monkeypatch: pytest.
     slow = {"path": "river.time_series.HoltWinters", "parameters": {"alpha": 0.3, "beta": 0.1, "gamma": 0.1, "seasonality": 100}}
     lane = make_lane(make_config(slow), make_rows([float(i % 10) for i in range(90)]))
     (found,) = lane.take_faults()
-    assert (found.fault.code, found.fault.n_samples) == ("IndexError", 1)
-    assert found.fault.message.startswith("no score for 50 samples; IndexError")
+    assert (found.fault.code, found.fault.n_samples) == ("NoScoreError", 1)
+    assert found.fault.message.startswith("river.time_series.HoltWinters: no score for 50 samples in a row; IndexError")
     assert lane.coverage.failing == {"river": 1}
+
+
+def test_one_that_runs_away_starts_anew_and_is_scored_again() -> None:
+    group = GroupSettings(by=["host"], features=["cpu", "mem"], target="cpu", wait_secs=0.0)
+    steps = {"optimizer": {"path": "river.optim.SGD", "parameters": {"lr": 0.02}}, "clip_gradient": 1e308}
+    config = make_config({"path": "river.linear_model.LinearRegression", "parameters": steps}, group=group)
+    tame = [0.1 * (1.0 + i % 5) for i in range(150)]
+    wild = [1e3 * (1.0 + i % 5) for i in range(200)]
+    lane = make_lane(config, make_rows([*tame, *wild], ["cpu", "mem"]))
+    (found,) = lane.take_faults()
+    assert (found.fault.code, found.fault.n_samples) == ("NoScoreError", 1)
+    assert "has run away, and starts anew: scale its features" in found.fault.message
+    calm = make_lane(config, make_rows([*tame, *wild, *tame, *tame, *tame, *tame], ["cpu", "mem"]))
+    assert calm.coverage.failing == {}
+    assert calm.coverage.n_ready == 2
 
 
 def test_a_series_that_is_gone_has_no_name_to_tell() -> None:
