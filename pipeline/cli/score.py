@@ -96,6 +96,11 @@ def score(
             sys.stdout.buffer.write(anomaly.to_json() + b"\n")
         sys.stdout.buffer.flush()
     sys.stderr.write(totals.sentence(source.name) + "\n")
+    for detector, series, fault in scorer.take_faults():
+        sys.stderr.write(
+            f"detector {detector}: its model could not be used at {fault.n_samples:,} samples, first of {series}: {fault.code}: "
+            f"{fault.message}; streamwarden check tries it\n"
+        )
 
 
 class _Totals:

@@ -244,7 +244,7 @@ def _tell_what_it_gets(detector: DetectorSettings, river: RiverModel) -> str:
 
 def _cure_river(detector: DetectorSettings, river: RiverModel, trial: Trial) -> str:
     if not trial.n_failed:
-        return "shorten its season or warm-up, or take another model"
+        return "take another model, or shorten its season or warm-up"
     if detector.group is None and river.template.needs_features:
         forecaster = (
             f"give it a forecaster, e.g. predictive_model: {_FORECASTER}"

@@ -25,6 +25,7 @@ from pipeline.config.schema import Config, DetectorSettings, SourceTopic
 from pipeline.engine.accounting import Accounting
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
+from pipeline.engine.model_fault import ModelFault
 from pipeline.errors import ConfigError, HistoryError
 from pipeline.history.entry import Entry, SampleEntry, SeriesText
 from pipeline.history.scoring import HistoryScorer
@@ -67,12 +68,15 @@ class ScoredHistory:
         Records that could not be used.
     accounting : Accounting
         Records and samples by outcome.
+    faults : list of ModelFault
+        Models that raised on what their detectors gave them.
     """
 
     trace: Trace
     anomalies: list[Anomaly]
     dead_letters: list[DeadLetter]
     accounting: Accounting
+    faults: list[ModelFault]
 
     def to_frame(self, *labels: str) -> pd.DataFrame:
         """Samples by series and time: the columns of `Trace.columns`, ``time`` in place of ``time_ns``, series and detector as text.
@@ -175,7 +179,7 @@ def score_entries(
     accounting = Accounting()
     for lane in scorer.lanes:
         accounting.add(lane.accounting)
-    return ScoredHistory(trace, anomalies, dead_letters, accounting)
+    return ScoredHistory(trace, anomalies, dead_letters, accounting, scorer.take_faults())
 
 
 def _check_detectors(config: Config) -> None:

@@ -15,6 +15,7 @@ from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
 from pipeline.engine.lane import Lane
+from pipeline.engine.model_fault import ModelFault
 from pipeline.history.entry import Entry
 from pipeline.history.partition import partition_of
 
@@ -85,6 +86,16 @@ class HistoryScorer:
         iterator = iter(entries)
         while chunk := list(islice(iterator, self._batch_size)):
             yield self._score_chunk(chunk, shift_ns)
+
+    def take_faults(self) -> list[ModelFault]:
+        """Faults of the detectors' models since they were taken last, those of one detector and code together."""
+        by_kind: dict[tuple[str, str], ModelFault] = {}
+        for lane in self.lanes:
+            for one in lane.take_faults():
+                known = by_kind.get((one.detector, one.fault.code), one._replace(fault=one.fault._replace(n_samples=0)))
+                n_samples = known.fault.n_samples + one.fault.n_samples
+                by_kind[one.detector, one.fault.code] = known._replace(fault=known.fault._replace(n_samples=n_samples))
+        return list(by_kind.values())
 
     def _score_chunk(self, chunk: list[Entry], shift_ns: int) -> ScoredChunk:
         n_partitions = len(self.lanes)

@@ -242,6 +242,28 @@ def test_missing_forecast_does_not_poison() -> None:
     assert np.isfinite(out.score).all()
     assert ready[1:].all()
     assert 0.0 < out.score[-1] < 1.0
+    rivers = registry.build("river_model", {"path": "river.anomaly.PredictiveAnomalyDetection", "n_features": 2})
+    through, is_ready = _run(rivers, X)
+    assert is_ready[1:].all()
+    assert through.score[1:].tolist() == out.score[1:].tolist()
+
+
+def test_binary_detectors_take_bits() -> None:
+    with pytest.raises(ValueError, match="math domain error"):
+        drift.binary.DDM().update(49.7)
+    odd = drift.binary.HDDMA()
+    odd.update(49.7)
+    for name in drift.binary.__all__:
+        model = registry.build("river_model", {"path": f"river.drift.binary.{name}"})
+        bits, ready = _run(model, [1.0, 0.0, 0.0, 1.0, 0.0])
+        assert ready[1:].all()
+        before = model.snapshot(np.zeros(1, np.int64))["models"].tobytes()
+        out = Scores.empty(1)
+        zero = np.zeros(1, np.int64)
+        assert not model.score_learn_many(zero, zero, np.array([49.7]), out)[0]
+        assert model.snapshot(zero)["models"].tobytes() == before
+        assert [fault.code for fault in model.take_faults()] == ["UnfitError"]
+        assert np.isfinite(bits.score).all()
 
 
 def test_first_sample_is_withheld() -> None:

@@ -216,3 +216,41 @@ def test_a_detector_with_a_group_is_told_and_comes_back(tmp_path: Path) -> None:
     again.write_text(run("check", "--effective", "--config", path).stdout)
     assert run("check", "--config", str(again)).exit_code == 0
     assert config_hash(load_config(again)) == config_hash(load_config(Path(path)))
+
+
+def test_what_a_group_predicts_and_what_river_models_want_is_told(tmp_path: Path) -> None:
+    text = BASE + (
+        "detectors:\n"
+        "  - name: predicted\n"
+        "    group: {by: [node], features: [load, latency], target: latency}\n"
+        "    model: {type: predictive_anomaly_detection, parameters: {forecaster: {model: linear_regression}}}\n"
+        "  - name: alone\n"
+        "    group: {by: [node], features: [load, latency], target: latency}\n"
+        "    model: {type: holt_winters}\n"
+        "  - name: river_alone\n"
+        "    group: {by: [node], features: [load, latency], target: load}\n"
+        "    model: {type: river_model, parameters: {path: river.drift.ADWIN}}\n"
+        "  - {name: bits, match: {name: up}, model: {type: river_model, parameters: {path: river.drift.binary.EDDM}}}\n"
+        "  - name: nothing\n"
+        "    match: {name: load}\n"
+        "    model: {type: river_model, parameters: {path: river.linear_model.PARegressor}}\n"
+        "  - name: wild\n"
+        "    group: {by: [node], features: [load, latency, heat]}\n"
+        "    model: {type: river_model, parameters: {path: river.facto.FMRegressor}}\n"
+        "  - {name: rest}\n"
+    )
+    path = write(tmp_path, text)
+    told = squeezed(run("check", "--config", path))
+    assert "as vectors of load, latency, latency predicted from load per node" in told
+    assert "as vectors of load, latency, of which latency only is looked at per node" in told
+    notes = json.loads(run("check", "--json", "--config", path).stdout)["notes"]
+    for detector, words in (
+        ("river_alone", "looks at load only"),
+        ("bits", "takes true and false, 1 and 0, only"),
+        ("nothing", "predicts a value from others and gets none: give the detector a group with a target"),
+        ("wild", "has lost its scores on made samples"),
+    ):
+        assert any(note.startswith(f"detector {detector}: river.") and words in note for note in notes), detector
+    again = tmp_path / "again.yaml"
+    again.write_text(run("check", "--effective", "--config", path).stdout)
+    assert config_hash(load_config(again)) == config_hash(load_config(Path(path)))
