@@ -240,10 +240,11 @@ def test_what_a_group_predicts_and_what_river_models_want_is_told(tmp_path: Path
         "  - {name: rest}\n"
     )
     path = write(tmp_path, text)
-    told = squeezed(run("check", "--config", path))
-    assert "as vectors of load, latency, latency predicted from load per node" in told
-    assert "as vectors of load, latency, of which latency only is looked at per node" in told
-    notes = json.loads(run("check", "--json", "--config", path).stdout)["notes"]
+    told = json.loads(run("check", "--json", "--config", path).stdout)
+    matches = [one["match"] for one in told["detectors"][:2]]
+    assert "as vectors of load, latency, latency predicted from load per node" in matches[0]
+    assert "as vectors of load, latency, of which latency only is looked at per node" in matches[1]
+    notes = told["notes"]
     for detector, words in (
         ("river_alone", "looks at load only"),
         ("bits", "takes true and false, 1 and 0, only"),
