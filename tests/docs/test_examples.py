@@ -15,6 +15,7 @@ from pipeline.codecs.record import RecordBatch
 from pipeline.config.load import load_text
 from pipeline.config.model_fit import list_hints
 from pipeline.config.schema import Config
+from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.lane import Lane
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -45,8 +46,8 @@ def make_values(draw: random.Random, step: int) -> dict[str, float]:
     }
 
 
-def play(config: Config) -> tuple[Lane, set[str]]:
-    """A lane after the made log, and the detectors that told of a point."""
+def play(config: Config) -> tuple[Lane, list[Anomaly]]:
+    """A lane after the made log, and what was told of points."""
     draw = random.Random(4)
     lane = Lane(config, config.topics[0], 0, config_hash="h")
     rows = []
@@ -56,7 +57,7 @@ def play(config: Config) -> tuple[Lane, set[str]]:
             record = {"name": name, "ts": at, "value": value, "labels": {"instance": "i1", "region": "r1"}}
             rows.append((len(rows), at, None, json.dumps(record).encode()))
     told = lane.process(RecordBatch.from_rows("metrics", 0, rows)).anomalies
-    return lane, {one.detector for one in told if one.kind == "point"}
+    return lane, [one for one in told if one.kind == "point"]
 
 
 @pytest.mark.parametrize("data", _examples())
@@ -71,5 +72,11 @@ def test_example_loads_and_scores(data: dict[str, Any]) -> None:
         assert group.detector.is_ready().any(), f"{group.settings.name} has scored nothing"
     # A jump of the latency, or a change for good, is no example's business to miss.
     predicting = {one.name for one in config.detectors if one.group is not None and one.group.target is not None}
-    assert predicting <= told | {"changes"}
+    predicting |= {one.name for one in config.detectors if one.direction != "both"}
+    assert predicting <= {one.detector for one in told} | {"changes"}
+    side_of = {one.name: one.direction for one in config.detectors}
+    for one in told:
+        side = side_of[one.detector]
+        if side != "both" and one.phase != "cleared":
+            assert (one.value > one.expected) == (side == "above")
     assert [hint for one in config.detectors for hint in list_hints(one) if "raises" in hint] == []

@@ -26,6 +26,7 @@ from pipeline.config.schema import (
     ModelSettings,
     SeriesSettings,
     SourceTopic,
+    TailThreshold,
 )
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.checkpoint import encode_tree, restore_lane, take_checkpoint
@@ -306,6 +307,21 @@ def test_models_inside_models_go_on_from_any_cut(name: str, missing: str) -> Non
     assert told([*before, *after]) == told(whole)
     assert encode_tree(second.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
     assert second.coverage == lane.coverage
+
+
+@pytest.mark.parametrize("name", ["predictive", "river_predictive"])
+def test_what_was_expected_has_a_band_where_the_model_knows_its_spread(name: str) -> None:
+    config = make_target_config(name)
+    node, each = config.detectors
+    cut = TailThreshold(probability=0.3, min_samples=10)
+    config = config.model_copy(update={"detectors": [node.model_copy(update={"threshold": cut}), each]})
+    told_of = [one for one in run(config, [log_of(3, 3_000)])[1] if one.detector == "node" and one.kind == "point"]
+    found = [one for one in told_of if one.phase != "cleared"]
+    assert len(found) > 3
+    for one in found:
+        assert one.lower < one.expected < one.upper
+        assert one.upper - one.expected == pytest.approx(one.expected - one.lower)
+        assert f"(band {format_number(one.lower)} to {format_number(one.upper)})" in one.explanation
 
 
 def test_a_target_is_never_held_and_without_it_there_is_no_vector() -> None:
