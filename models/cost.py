@@ -136,12 +136,14 @@ def measure_series_nbytes(model: Estimator) -> int:
     >>> trees.slot_nbytes < 20_000 < measure_series_nbytes(trees)
     True
     """
-    grows: Estimator = getattr(model, "detector", model)
+    grows: Estimator = model
+    # Past the filters, if there are any: what they keep out depends on the data.
+    while hasattr(grows, "detector"):
+        grows = grows.detector
     if not getattr(grows, "has_fixed_size", True):
         model.reserve(1)
         zeros = np.zeros(_N_GROWING, dtype=np.int64)
         X = np.random.default_rng(0).uniform(0.0, 1.0, (_N_GROWING, model.n_features))
-        # Past the filter, if there is one: what it keeps out depends on the data.
         grows.score_learn_many(zeros, zeros, X if model.n_features > 1 else X[:, 0], Scores.empty(_N_GROWING))
     return model.slot_nbytes
 

@@ -411,7 +411,7 @@ class Worker:
         return {
             "ok": self._error is None and silent_secs < _PULSE_SECS,
             "secs_since_pulse": round(silent_secs, 1),
-            "failing_series_by_detector": self._failing,
+            "failing_series_by_detector": {name: n for name, n in self._failing.items() if n},
         }
 
     def _tell_readiness(self) -> dict[str, Any]:

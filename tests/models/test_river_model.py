@@ -227,6 +227,31 @@ def test_codec_refuses_what_is_not_data(text: str) -> None:
         decode(text.encode())
 
 
+def test_codec_keeps_numpys_old_generators() -> None:
+    drawn = np.random.RandomState(3)
+    drawn.normal(size=5)
+    again = decode(encode(drawn))
+    assert again.normal(size=9).tolist() == drawn.normal(size=9).tolist()
+    scaled = {"steps": [{"path": "river.preprocessing.StandardScaler"}, {"path": "river.facto.FMRegressor"}]}
+    parameters = {"path": "river.compose.Pipeline", "parameters": scaled, "n_features": 4}
+    models = [registry.build("river_model", parameters) for _ in range(2)]
+    X = np.random.default_rng(8).normal(5.0, 2.0, (200, 4))
+    slot = np.zeros(1, np.int64)
+    _run(models[0], X[:100])
+    models[1].reserve(1)
+    models[1].restore(slot, models[0].snapshot(slot))
+    assert _run(models[0], X[100:]) == _run(models[1], X[100:])
+    assert models[0].take_faults() == ()
+
+
+def test_seeds_nobody_gave_are_settled_in_the_parts_of_a_model() -> None:
+    models = [registry.build("river_model", {"path": "river.neighbors.KNNRegressor", "n_features": 3}) for _ in range(2)]
+    X = np.random.default_rng(8).normal(5.0, 2.0, (700, 3))
+    assert _run(models[0], X) == _run(models[1], X)
+    slot = np.zeros(1, np.int64)
+    assert models[0].snapshot(slot)["models"].tobytes() == models[1].snapshot(slot)["models"].tobytes()
+
+
 def test_codec_keeps_sharing_and_cycles() -> None:
     shared = [1.5]
     value: dict[str, Any] = {"a": shared, "b": shared, "c": (float("-inf"), -0.0, 10**30, {"x", "y"}, b"\0")}

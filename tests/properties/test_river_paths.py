@@ -6,8 +6,13 @@ The classes are listed here; one that a newer river brings, or takes away, fails
 from __future__ import annotations
 
 import copy
+import hashlib
+import inspect
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -310,8 +315,6 @@ def build(given: Any) -> Any:
     found = getattr(import_module(module), name)
     parameters = {key: build(value) for key, value in given.get("parameters", {}).items()}
     steps = parameters.pop("steps", [])
-    import inspect
-
     if "seed" in inspect.signature(found).parameters:
         parameters.setdefault("seed", 42)
     return found(*steps, **parameters)
@@ -343,3 +346,31 @@ def test_it_scores_as_river_or_is_refused(given: Given, is_group: bool, outcome:
     after = feed(second, rows[cut:])
     assert str(before + after) == str(whole)
     assert take_checkpoint(second, is_full=True).encode() == take_checkpoint(lane, is_full=True).encode()
+
+
+def digest_of_all() -> str:
+    """Of all anomalies and checkpoints of every case that scores, together."""
+    total = hashlib.sha256()
+    for case in _cases():
+        given, is_group, outcome = case.values
+        if outcome == SCORES:
+            config = load_text(make_text(given, is_group=is_group))
+            is_binary = isinstance(build(copy.deepcopy(given)), base.BinaryDriftDetector)
+            lane = make_lane(config)
+            rows = make_log(make_rows(is_binary=is_binary), is_group=is_group)
+            for one in lane.process(RecordBatch.from_rows("m", 0, rows)).anomalies:
+                total.update(one.to_json())
+            for block in take_checkpoint(lane, is_full=True).encode().values():
+                total.update(block)
+    return total.hexdigest()
+
+
+@pytest.mark.soak
+def test_every_process_comes_to_the_same_bytes() -> None:
+    script = "from tests.properties.test_river_paths import digest_of_all; print(digest_of_all())"
+    digests = set()
+    for seed in ("1", "2", "random"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+        digests.add(told.stdout.strip())
+    assert len(digests) == 1
