@@ -32,7 +32,7 @@ _COST_BY_NAME: dict[str, Callable[[Numbers], float]] = {
     "loda": lambda get: 8.0 * get("n_random_cuts") / 100 * (1.0 + get("n_bins") / 10) / 2 * _per_feature(get, 0.02),
     "one_class_svm": lambda get: 0.12 * _per_feature(get, 0.1),
     "page_hinkley": lambda _: 0.05,
-    "quantile_scorer": lambda _: 0.3,
+    "quantile_scorer": lambda _: 0.2,
     "random_cut_forest": lambda get: (
         600.0 * get("n_trees") / 40 * log2(get("tree_size")) / 8 * (1.0 + 0.1 * (get("features") * get("shingle_size") - 1))
     ),

@@ -13,12 +13,18 @@ import math
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel, kernel_bare, kernel_call
+from models.bits_kernel import find_lowest_bit
+from models.jit import kernel, kernel_bare, kernel_call, kernel_inline
 from models.prefetch_kernel import prefetch
-from models.quantile.state import ESTIMATE, ESTIMATE_WIDTH, HIGH, LOW, N
+from models.quantile.marker_kernel import step_each, step_together
+from models.quantile.state import ESTIMATE, HIGH, LOW, N
 
 AHEAD = 32
 """Samples whose series' state is fetched before their turn."""
+ONE, SEEN, LEAST, GREATEST = np.uint64(1), np.uint64(N), np.uint64(LOW), np.uint64(HIGH)
+HEIGHTS, POSITIONS, WANTED = np.uint64(ESTIMATE), np.uint64(ESTIMATE + 9), np.uint64(ESTIMATE + 18)
+"""Columns of three estimates, unsigned: signed ones may count from the end, which a kernel would have to ask at every index."""
+FIRST, LAST = np.uint64(0b001001001), np.uint64(0b100100100)
 MAX_FLOAT = 1.7976931348623157e308
 
 
@@ -40,11 +46,11 @@ def start_estimates(rows: FloatColumn, slot: int, first: int, n_estimates: int) 
     second, third, fourth = rows[slot, low + 1], rows[slot, low + 2], rows[slot, low + 3]
     rows[slot, first + HIGH] = rows[slot, low + 4]
     for number in range(n_estimates):
-        at = first + ESTIMATE + ESTIMATE_WIDTH * number
+        at = first + ESTIMATE + 3 * number
         rows[slot, at], rows[slot, at + 1], rows[slot, at + 2] = second, third, fourth
 
 
-@kernel_bare
+@kernel_inline
 def join(rows: FloatColumn, slot: int, first: int, n_estimates: int, x: float) -> bool:
     """Count `x` and take it into the least and the greatest value; True when the estimates must take it, too."""
     n = rows[slot, first + N]
@@ -59,6 +65,18 @@ def join(rows: FloatColumn, slot: int, first: int, n_estimates: int, x: float) -
     if x > rows[slot, first + HIGH]:
         rows[slot, first + HIGH] = x
     return True
+
+
+@kernel
+def move_marker(lower: float, height: float, higher: float, below: float, at: float, above: float, step: float) -> float:
+    """Height of a marker that moves one position up or down, by a parabola where that keeps the order."""
+    left = (at - below + step) * (higher - height) / (above - at)
+    right = (above - at - step) * (height - lower) / (at - below)
+    moved = height + step / (above - below) * (left + right)
+    if lower < moved and moved < higher:
+        return moved
+    beyond, there = (higher, above) if step > 0.0 else (lower, below)
+    return height + step * (beyond - height) / (there - at)
 
 
 @kernel
@@ -80,19 +98,15 @@ def adjust_marker(
     if not ((lag >= 1.0 and above - at > 1.0) or (lag <= -1.0 and below - at < -1.0)):
         return height, at
     step = math.copysign(1.0, lag)
-    left = (at - below + step) * (higher - height) / (above - at)
-    right = (above - at - step) * (height - lower) / (at - below)
-    moved = height + step / (above - below) * (left + right)
-    if not (lower < moved and moved < higher):
-        beyond, there = (higher, above) if step > 0.0 else (lower, below)
-        moved = height + step * (beyond - height) / (there - at)
-    return moved, at + step
+    return move_marker(lower, height, higher, below, at, above, step), at + step
 
 
 @kernel_bare
-def update_estimate(rows: FloatColumn, slot: int, first: int, number: int, q: float, x: float) -> None:
-    """Take `x`, which `join` has taken, into the estimate `number`, which is of the quantile `q`."""
-    i = first + ESTIMATE + ESTIMATE_WIDTH * number
+def update_quantile(rows: FloatColumn, slot: int, first: int, q: float, x: float) -> None:
+    """Take `x` into the single estimate, of the quantile `q`, in the columns from `first` on."""
+    if not join(rows, slot, first, 1, x):
+        return
+    i = first + ESTIMATE
     height_1, height_2, height_3 = rows[slot, i], rows[slot, i + 1], rows[slot, i + 2]
     # A marker moves up one position when the sample is below it.
     at_1 = rows[slot, i + 3] + (1.0 if x < height_1 else 0.0)
@@ -109,11 +123,38 @@ def update_estimate(rows: FloatColumn, slot: int, first: int, number: int, q: fl
     rows[slot, i + 3], rows[slot, i + 4], rows[slot, i + 5] = at_1, at_2, at_3
 
 
-@kernel_bare
-def update_quantile(rows: FloatColumn, slot: int, first: int, q: float, x: float) -> None:
-    """Take `x` into the single estimate, of the quantile `q`, in the columns from `first` on."""
-    if join(rows, slot, first, 1, x):
-        update_estimate(rows, slot, first, 0, q, x)
+@kernel_inline
+def update_three(row: FloatColumn, q: float, x: float, is_again: bool) -> None:
+    """Take `x`, which `join` has taken, into the estimates of the quantiles ``1 - q``, 0.5 and ``q``.
+
+    Which markers have to move cannot be foretold, so to ask one after the other would be to guess wrong more than once a sample: all
+    are asked first, and then those that said so are moved.
+
+    Parameters
+    ----------
+    row : (30,) float64, mutated
+    q : float
+        Level of the upper quantile.
+    is_again : bool
+        True when the sample before was of the same row.
+    """
+    low, middle = 1.0 - q, 0.5
+    rates = (low / 2.0, low, (1.0 + low) / 2.0, middle / 2.0, middle, (1.0 + middle) / 2.0, q / 2.0, q, (1.0 + q) / 2.0)
+    late = step_each(row, HEIGHTS, x, rates) if is_again else step_together(row, HEIGHTS, x, rates)
+    while late:
+        marker = find_lowest_bit(late)
+        late &= late - 1
+        is_first, is_last = (FIRST >> marker) & ONE == ONE, (LAST >> marker) & ONE == ONE
+        here, now = HEIGHTS + marker, POSITIONS + marker
+        # Choices between columns and between numbers, none between ways to go on.
+        lower, higher = row[LEAST if is_first else here - ONE], row[GREATEST if is_last else here + ONE]
+        before, above = row[now - ONE], row[SEEN if is_last else now + ONE]
+        below = 1.0 if is_first else before
+        at = row[now]
+        step = math.copysign(1.0, row[WANTED + marker] - at)
+        if (above - at if step > 0.0 else at - below) > 1.0:
+            row[here] = move_marker(lower, row[here], higher, below, at, above, step)
+            row[now] = at + step
 
 
 @kernel_bare
@@ -137,7 +178,7 @@ def rank_few(rows: FloatColumn, slot: int, first: int, q: float) -> float:
 def get_quantile(rows: FloatColumn, slot: int, first: int, number: int, q: float) -> float:
     """The estimate `number`, which is of the quantile `q`; 0.0 before the first sample."""
     if rows[slot, first + N] > 5.0:
-        return float(rows[slot, first + ESTIMATE + ESTIMATE_WIDTH * number + 1])
+        return float(rows[slot, first + ESTIMATE + 3 * number + 1])
     return rank_few(rows, slot, first, q)
 
 
@@ -213,22 +254,20 @@ def score_estimate(rows: FloatColumn, q: float, grace_period: int, y: float) -> 
     return to_score(y, low, get_quantile(rows, 0, 0, 1, 0.5), high)
 
 
-@kernel_bare
-def learn_finite(rows: FloatColumn, slot: int, q: float, y: float) -> bool:
+@kernel_inline
+def learn_finite(rows: FloatColumn, slot: int, q: float, y: float, is_again: bool) -> bool:
     """Learn one value; one so great that interpolating could overflow is left out, as is one that is not finite."""
     if not abs(y) < 1e150:
         return False
     if join(rows, slot, 0, 3, y):
-        update_estimate(rows, slot, 0, 0, 1.0 - q, y)
-        update_estimate(rows, slot, 0, 1, 0.5, y)
-        update_estimate(rows, slot, 0, 2, q, y)
+        update_three(rows[slot], q, y, is_again)
     return True
 
 
 @kernel_call
 def learn_estimate(rows: FloatColumn, q: float, y: float) -> bool:
     """`learn_finite` in slot 0."""
-    return learn_finite(rows, 0, q, y)
+    return learn_finite(rows, 0, q, y, False)
 
 
 @kernel_call
@@ -302,6 +341,6 @@ def score_learn_many(
             scale[i] = (high - low) / 2.0
             scores[i] = min(abs(y - center) / (scale[i] + 1e-10), MAX_FLOAT)
         if not has_window:
-            learn_finite(estimates, slot, q, y)
+            learn_finite(estimates, slot, q, y, i > 0 and slots[i - 1] == slot)
         elif abs(y) < 1e150:
             push_sorted(recent, ordered, counts, slot, y)

@@ -12,10 +12,12 @@ from models.bound import BoundEstimator, Call
 from models.columnar import Batch
 from models.parameters import Parameter
 from models.quantile import kernel
-from models.quantile.state import ESTIMATE_WIDTH, P2_WIDTH, N, make_p2_row, pack_estimates
+from models.quantile.state import ESTIMATE_WIDTH, P2_WIDTH, N, make_p2_row, pack_estimates, regroup_estimates
 from models.state_array import StateArray
 
 __all__ = ["QuantileScorer"]
+
+_WIDTH = P2_WIDTH + 2 * ESTIMATE_WIDTH
 
 
 class QuantileScorer(BoundEstimator):
@@ -70,7 +72,7 @@ class QuantileScorer(BoundEstimator):
         ),
         Parameter("grace_period", "int", 20, "Samples before which a series is not scored.", minimum=0, maximum=1_000_000_000),
     )
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"window_size": 30, "q": 0.75})
 
     def __init__(self, q: float = 0.9, window_size: int | None = None, grace_period: int = 20) -> None:
@@ -91,18 +93,20 @@ class QuantileScorer(BoundEstimator):
         return {"estimates": make_p2_row(self._levels)}
 
     def _upgrade(self, snapshot: Snapshot) -> Snapshot:
-        columns = snapshot.get("columns")
-        if snapshot.get("version") != 1 or not isinstance(columns, Mapping):
+        columns, version = snapshot.get("columns"), snapshot.get("version")
+        if version not in (1, 2) or not isinstance(columns, Mapping):
             return snapshot
         # Version 1 kept each estimate by itself, with all five markers.  A window is kept as ever.
         names = ("lower", "middle", "upper")
-        if list(columns) == ["counts", *names] and all(columns[name].shape[1:] == (16,) for name in names):
+        if version == 1 and list(columns) == ["counts", *names] and all(columns[name].shape[1:] == (16,) for name in names):
             columns = {"estimates": pack_estimates([columns[name] for name in names])}
-        return {**snapshot, "version": 2, "columns": columns}
+        if version == 2 and list(columns) == ["estimates"] and columns["estimates"].shape[1:] == (_WIDTH,):
+            columns = {"estimates": regroup_estimates(columns["estimates"])}
+        return {**snapshot, "version": 3, "columns": columns}
 
     def _bind(self) -> None:
         empty = np.zeros((0, 0))
-        self._estimates = self._state.get("estimates", np.zeros((0, P2_WIDTH + 2 * ESTIMATE_WIDTH)))
+        self._estimates = self._state.get("estimates", np.zeros((0, _WIDTH)))
         self._windows = tuple(self._state.get(key, empty) for key in ("recent", "ordered"))
         self._counts = self._state.get("counts", np.zeros((0, 2), np.int64))
         super()._bind()
@@ -123,11 +127,11 @@ class QuantileScorer(BoundEstimator):
         )
 
     def _get_calls(self) -> tuple[Call, Call]:
+        limits = (self._q, self._grace_period)
         if self._size:
-            score = kernel.score_windowed, (self._windows[1], self._counts, self._q, self._grace_period)
-            return (kernel.learn_windowed, (*self._windows, self._counts)), score
-        state = (self._estimates, self._q)
-        return (kernel.learn_estimate, state), (kernel.score_estimate, (*state, self._grace_period))
+            learn = kernel.learn_windowed, (*self._windows, self._counts)
+            return learn, (kernel.score_windowed, (self._windows[1], self._counts, *limits))
+        return (kernel.learn_estimate, (self._estimates, self._q)), (kernel.score_estimate, (self._estimates, *limits))
 
     @property
     def quantiles(self) -> tuple[float, float, float]:

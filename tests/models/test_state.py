@@ -113,6 +113,24 @@ def test_quantile_of_few_samples_is_restored_from_version_1(n: int) -> None:
     assert other.describe(0) == model.describe(0)
 
 
+@pytest.mark.parametrize("n", range(8))
+def test_quantiles_of_few_samples_are_restored_from_version_2(n: int) -> None:
+    model, other = make_model("quantile_scorer", {"grace_period": 2}), make_model("quantile_scorer", {"grace_period": 2})
+    stream = make_stream(1, n_series=1, n_samples=60, dirt=False)
+    run_stream(model, stream[:n])
+    snapshot = model.snapshot(np.zeros(1, dtype=np.int64))
+    row = snapshot["columns"]["estimates"][0].tolist()
+    heights, positions, wanted = row[3:12], row[12:21], row[21:30]
+    # Each estimate's nine numbers stood together; the first five samples are where they were.
+    old = row[:3] + [number for at in (0, 3, 6) for part in (heights, positions, wanted) for number in part[at : at + 3]]
+    if n <= 5:
+        old[1:6] = row[1:6]
+    snapshot |= {"version": 2, "columns": {"estimates": np.array([old])}}
+    other.restore(np.zeros(1, dtype=np.int64), snapshot)
+    assert score_digest(other, stream[n:]) == score_digest(model, stream[n:])
+    assert other.describe(0) == model.describe(0)
+
+
 def test_a_snapshot_survives_being_written_and_read() -> None:
     model = make_model("half_space_trees", {"n_features": 2})
     snapshot = model.snapshot(np.arange(2, dtype=np.int64))
