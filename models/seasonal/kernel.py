@@ -1,6 +1,7 @@
-"""Kernels of the default detector: nine parts, their point score, and its calibrated tail.
+"""Kernels of the default detector: nine parts and their point score.
 
-Every helper stands in this file; the arithmetic of one sample is `score_learn`, the batch call loops over it.  A sample is
+What tells counters from gauges and how rare a point score is have files of their own; every other helper stands in this one.  The
+arithmetic of one sample is `score_learn`, the batch call loops over it.  A sample is
 always scored by the state before it.  ``n`` counts the samples learned before.
 """
 
@@ -14,7 +15,8 @@ from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel_bare, kernel_inline
 from models.prefetch_kernel import prefetch
 from models.seasonal.counter_kernel import COUNTER, GAUGE, tell_kind
-from models.state_array import Row, StateArray
+from models.seasonal.tail_kernel import get_tail_probability, learn_tail
+from models.state_array import StateArray
 
 DAY_NS = 86_400_000_000_000
 MEAN_NS = DAY_NS // 288
@@ -43,20 +45,6 @@ AR_STEP = 0.02
 AR_ERROR_WEIGHT = 0.003
 # Faster sampling than this does not learn the profile faster.
 FULL_INTERVAL_SECS = 30.0
-
-HIGH_TAIL = 0.02
-LOG_SHARE_OF_HIGH = -3.2188758248682006
-CENTRE_WEIGHT = 0.0005
-CENTRE_PRIOR = 20.0
-HIGH_WEIGHT = 0.00005
-HIGH_PRIOR = 300.0
-EXCESS_PRIOR = 30.0
-EXCESS_MEMORY = 500.0
-EXCESS_CLIP = 4.0
-EXCESS_CLIP_SHARE = 0.9816843611112658
-FAR_EXCESS = 6.0
-FAR_WEIGHT = 0.1
-MIN_TAIL = 1e-15
 
 AHEAD = 8
 MANY_SERIES = 4_096
@@ -106,37 +94,6 @@ def step_autoregression(lags: FloatColumn, slot: int, first: int, order: int, x:
         lags[slot, past + j] = lags[slot, past + j - 1]
     lags[slot, past] = x
     return error
-
-
-@kernel_bare
-def get_tail_probability(row: Row, y: float) -> float:
-    """Share of the series' samples expected above the point score `y`: exponential beyond the 2 % quantile, then flatter."""
-    x = (y - row["centre"]) / row["spread"]
-    if x > row["high"]:
-        return float(max(HIGH_TAIL * math.exp(-(x - row["high"]) / row["excess"]), MIN_TAIL))
-    if x > 0.0:
-        return float(0.5 * math.exp(LOG_SHARE_OF_HIGH * x / row["high"]))
-    return float(1.0 - 0.5 * y / row["centre"])
-
-
-@kernel_bare
-def learn_tail(row: Row, y: float, n: int) -> None:
-    """Move centre and spread of the point score towards `y`, and quantile and mean excess of it in spreads (Robbins-Monro)."""
-    x = (y - row["centre"]) / row["spread"]
-    influence = FAR_WEIGHT if x > row["high"] + FAR_EXCESS * row["excess"] else 1.0
-    weight = influence * max(HIGH_WEIGHT, 1.0 / (n + HIGH_PRIOR))
-    if x > row["high"]:
-        over = min(x - row["high"], EXCESS_CLIP * row["excess"]) / EXCESS_CLIP_SHARE
-        row["high"] += row["excess"] * weight * (1.0 - HIGH_TAIL) / HIGH_TAIL
-        row["excess"] += influence * (over - row["excess"]) / (EXCESS_PRIOR + min(HIGH_TAIL * n, EXCESS_MEMORY))
-    else:
-        row["high"] -= row["excess"] * weight
-    row["high"] = max(row["high"], 1.0)
-    row["excess"] = max(row["excess"], 0.2)
-    deviation = max(-4.0, min(4.0, x)) * row["spread"]
-    weight = influence * max(CENTRE_WEIGHT, 1.0 / (n + CENTRE_PRIOR))
-    row["centre"] = max(row["centre"] + weight * deviation, 0.01)
-    row["spread"] = max(row["spread"] + weight * (abs(deviation) - row["spread"]), 0.05)
 
 
 @kernel_bare
@@ -257,7 +214,7 @@ def score_learn(
     row["point_score"] = y
     row["tail_probability"] = get_tail_probability(row, y)
     if n >= CLIP_AFTER:
-        learn_tail(row, y, n - CLIP_AFTER)
+        learn_tail(row, y, row["tail_probability"], n - CLIP_AFTER)
 
     # Learn.
     r = clip_from(r, 4.0 * scale, n)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.seasonal.tail_kernel import HIGH_TAIL, MIN_EXCESS, MIN_HIGH, MIN_STRAIN, QUIET_SAMPLES
 from models.state_array import StateArray
 
-__all__ = ["N_LAGS", "N_MEANS", "N_PARTS", "N_SPREADS", "PART_NAMES", "PART_WEIGHTS", "PRIOR", "ROW", "make_fresh_row"]
+__all__ = [
+    "N_LAGS",
+    "N_MEANS",
+    "N_PARTS",
+    "N_SPREADS",
+    "PART_NAMES",
+    "PART_WEIGHTS",
+    "PRIOR",
+    "ROW",
+    "make_fresh_row",
+    "upgrade_rows",
+]
 
 PART_NAMES = (
     "season",
@@ -60,10 +72,14 @@ ROW = np.dtype(
         ("season_step_floor", np.float64),
         ("season_ar_error", np.float64),
         ("season_ar_error_floor", np.float64),
-        ("centre", np.float64),
-        ("spread", np.float64),
+        # The tail of the point score: see `models.seasonal.tail_kernel`.
         ("high", np.float64),
         ("excess", np.float64),
+        ("strain", np.float64),
+        ("standing", np.float64),
+        ("n_high", np.int32),
+        ("n_far", np.int16),
+        ("n_quiet", np.int16),
         ("point_score", np.float64),
         ("tail_probability", np.float64),
         # What tells a counter from a gauge: see `models.seasonal.counter_kernel`.
@@ -74,8 +90,8 @@ ROW = np.dtype(
     ]
 )
 
-PRIOR = {"centre": 2.9, "spread": 0.65, "high": 3.0, "excess": 0.8, "tail_probability": 1.0}
-"""Where a fresh row starts: pooled over the public labelled series (`benchmarks.quality`); `high` and `excess` in spreads."""
+PRIOR = {"high": 4.1, "excess": 0.4, "strain": MIN_STRAIN, "n_quiet": QUIET_SAMPLES, "tail_probability": 1.0}
+"""Where the tail of a fresh row starts: an ordinary series of the public sets and of synthetic noise, every alarm still to spend."""
 
 
 def make_fresh_row() -> StateArray:
@@ -83,10 +99,41 @@ def make_fresh_row() -> StateArray:
 
     Examples
     --------
-    >>> make_fresh_row()["centre"].tolist()
-    [2.9]
+    >>> make_fresh_row()["high"].tolist()
+    [4.1]
     """
     rows = np.zeros(1, ROW)
     for field, value in PRIOR.items():
         rows[field] = value
+    return rows
+
+
+def upgrade_rows(old: StateArray) -> StateArray:
+    """Rows of version 1, which told its tail from the highest fiftieth on, in spreads of the point score around a centre.
+
+    Parameters
+    ----------
+    old : (S,) structured, with fields ``centre``, ``spread``, ``high`` and ``excess``
+
+    Returns
+    -------
+    (S,) `ROW`
+        Everything but the tail as it was; the tail where the old one put the highest tenth.
+
+    Examples
+    --------
+    >>> old = np.zeros(1, [("n", np.int64), *((name, np.float64) for name in ("centre", "spread", "high", "excess"))])
+    >>> old[0] = (7000, 3.0, 0.5, 6.0, 1.2)
+    >>> rows = upgrade_rows(old)
+    >>> rows["n"].tolist(), rows["high"].round(3).tolist(), rows["excess"].tolist()
+    ([7000], [5.034], [0.6])
+    """
+    rows = np.zeros(old.shape, ROW)
+    for field in (field for field in ROW.names or () if field in (old.dtype.names or ())):
+        rows[field] = old[field]
+    for field in ("strain", "n_quiet"):
+        rows[field] = PRIOR[field]
+    excess = old["spread"] * old["excess"]
+    rows["high"] = np.maximum(old["centre"] + old["spread"] * old["high"] - np.log(HIGH_TAIL / 0.02) * excess, MIN_HIGH)
+    rows["excess"] = np.maximum(excess, MIN_EXCESS)
     return rows
