@@ -88,6 +88,32 @@ class Filter(ColumnarEstimator):
     def _get_first_cut(self) -> float:
         """Cut of a series never seen."""
 
+    def is_shut(self, X: FloatColumn) -> bool:
+        """Whether the detector of a fresh model learns nothing from the second half of the samples `X`, (B, F): none is below the cut.
+
+        A threshold below what a detector says of every sample when it has hardly learned keeps it so for ever.
+
+        Examples
+        --------
+        >>> from models.made_samples import make_samples
+        >>> ThresholdFilter({"model": "loda"}, threshold=0.9).is_shut(make_samples(100, 1))
+        True
+        >>> ThresholdFilter({"model": "gaussian_scorer"}, threshold=0.9).is_shut(make_samples(100, 1))
+        False
+        """
+        tried = build(self.name, self._parameters)
+        assert isinstance(tried, Filter)
+        tried.reserve(1)
+        inner: Estimator = tried.detector
+        while isinstance(inner, Filter):
+            inner = inner.detector
+        states = []
+        for half in np.array_split(X if X.shape[1] > 1 else X[:, 0], 2):
+            slots = np.zeros(len(half), dtype=np.int64)
+            tried.score_learn_many(slots, slots, half, Scores.empty(len(half)))
+            states.append(inner.snapshot(slots[:1]))
+        return _are_same(*states)
+
     # One at a time ----------------------------------------------------------------------------------------------------
 
     def score_one(self, x: Any, y: float | None = None) -> float:
@@ -207,6 +233,15 @@ class Filter(ColumnarEstimator):
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         inner = {f"detector_{key}": value for key, value in self._detector.describe(slot).items() if key != "ready"}
         return {"cut": self.get_cut(slot), **inner}
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Whether two snapshots hold the same."""
+    if isinstance(one, Mapping):
+        return isinstance(other, Mapping) and one.keys() == other.keys() and all(_are_same(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray):
+        return isinstance(other, np.ndarray) and one.tobytes() == other.tobytes()
+    return bool(one == other)
 
 
 class ThresholdFilter(Filter):

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, Scores
+from models.made_samples import make_samples
 from models.river_model.adapters import UnfitError, unwrap
 from models.river_model.codec import encode
 from models.river_model.model import RiverModel
 
-__all__ = ["N_MOST", "N_TRIED", "Trial", "make_samples", "try_out"]
+__all__ = ["N_MOST", "N_TRIED", "Trial", "try_out"]
 
 N_TRIED = 300
 """Samples of a trial that goes well."""
@@ -96,35 +97,6 @@ def try_out(model: RiverModel) -> Trial:
         needs_all = model.n_features > 1 and bool(ready.any()) and not is_blind and _needs_all(tried, X[:8])
     n_scored, runs_away = int(np.count_nonzero(ready)), bool(ready.any() and not ready[-N_TRIED // 3 :].all())
     return Trial(n, n_scored, n_failed, error, has_learned, is_blind, is_binary, needs_all, runs_away)
-
-
-def make_samples(n: int, n_features: int, *, is_binary: bool = False, seed: int = 0) -> FloatColumn:
-    """Samples in which the first feature has a short season, and follows from the others and noise.
-
-    Parameters
-    ----------
-    n, n_features : int
-        Shape.
-    is_binary : bool
-        The first feature is 0 or 1.
-    seed : int
-        Of the noise.
-
-    Returns
-    -------
-    (n, n_features) float64
-
-    Examples
-    --------
-    >>> make_samples(5, 2, is_binary=True)[:, 0].tolist()
-    [1.0, 0.0, 0.0, 0.0, 1.0]
-    """
-    rng = np.random.default_rng(seed)
-    X = np.empty((n, n_features))
-    X[:, 1:] = rng.uniform(1.0, 3.0, (n, n_features - 1))
-    first = 20.0 + 2.0 * np.sin(np.arange(n) * (2.0 * math.pi / 24.0)) + rng.normal(0.0, 1.0, n) + 4.0 * X[:, 1:].sum(axis=1)
-    X[:, 0] = (first > np.median(first) + 1.0) if is_binary else first
-    return X
 
 
 def _is_binary(model: RiverModel) -> bool:

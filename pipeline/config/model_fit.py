@@ -11,6 +11,7 @@ import orjson
 from models import registry
 from models.base import Estimator
 from models.errors import ParameterError
+from models.made_samples import make_samples
 from pipeline.config.cure import show_found
 from pipeline.config.report import KeyPath
 from pipeline.config.schema import DetectorSettings, GroupSettings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Misfit", "build_detector_model", "find_misfit", "list_hints", "model_parameters", "order_columns"]
 
+_N_SHUT = 200
 _FORECASTER = "{path: river.time_series.SNARIMAX, parameters: {p: 1, d: 0, q: 0}}"
 
 
@@ -256,8 +258,13 @@ def _cure_river(detector: DetectorSettings, river: RiverModel, trial: Trial) -> 
 
 
 def list_hints(detector: DetectorSettings) -> Iterator[str]:
-    """What is allowed but worth a thought about the river model of a detector that is fit."""
-    model = build_detector_model(detector)
+    """What is allowed but worth a thought about the model of a detector that is fit, from what it does to made samples."""
+    model: Any = build_detector_model(detector)
+    if hasattr(model, "is_shut") and model.is_shut(make_samples(_N_SHUT, model.n_features)):
+        yield (
+            f"detector {detector.name}: {_name(detector)} learned nothing from the last half of {_N_SHUT} made samples between 10 and "
+            "60, for all of them scored at or above its cut: raise the threshold, or give the model inside a warm-up or grace period"
+        )
     found = _find_river(model)
     if found is None:
         return

@@ -237,6 +237,9 @@ def test_what_a_group_predicts_and_what_river_models_want_is_told(tmp_path: Path
         "  - name: wild\n"
         "    group: {by: [node], features: [load, latency, heat]}\n"
         "    model: {type: river_model, parameters: {path: river.facto.FMRegressor}}\n"
+        "  - name: shut\n"
+        "    group: {by: [node], features: [load, latency]}\n"
+        "    model: {type: threshold_filter, parameters: {threshold: 0.9, detector: {model: loda}}}\n"
         "  - {name: rest}\n"
     )
     path = write(tmp_path, text)
@@ -252,6 +255,9 @@ def test_what_a_group_predicts_and_what_river_models_want_is_told(tmp_path: Path
         ("wild", "has lost its scores on made samples"),
     ):
         assert any(note.startswith(f"detector {detector}: river.") and words in note for note in notes), detector
+    (shut,) = [note for note in notes if note.startswith("detector shut: ")]
+    assert "threshold_filter around loda learned nothing from the last half of 200 made samples" in shut
+    assert len([note for note in notes if note.startswith("detector ") and ": " in note[:30]]) == 5
     again = tmp_path / "again.yaml"
     again.write_text(run("check", "--effective", "--config", path).stdout)
     assert config_hash(load_config(again)) == config_hash(load_config(Path(path)))
