@@ -12,6 +12,7 @@ one-by-one and the batch form.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -79,4 +80,21 @@ def _compile(function: F, **options: Any) -> F:
     compiled = numba.njit(**{"nogil": True, "error_model": "numpy", **options})(function)
     # What ``cache=True`` does, with a cache that cannot stop a worker.
     compiled._cache = open_cache(function)
+    names = list(inspect.signature(function).parameters)
+    if "slot" in names:
+        _forget_constant(compiled, names.index("slot"))
     return cast(F, compiled)
+
+
+def _forget_constant(compiled: Any, at: int) -> None:
+    """Let calls for slot 0, which one sample at a time is learned in, share the kernel of calls for any slot.
+
+    Numba compiles a function anew for every constant it is called with, which pays where a loop or an offset is known by it.
+    """
+    get_call_template = compiled.get_call_template
+
+    def get_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        plain = numba.types.unliteral(args[at]) if at < len(args) else None  # type: ignore[no-untyped-call]
+        return get_call_template((*args[:at], plain, *args[at + 1 :]) if plain else args, kws)
+
+    compiled.get_call_template = get_template

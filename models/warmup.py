@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from models.base import Estimator, Scores
+from models.base import Scores
 from models.registry import build, names, variants
 from models.slot_kernel import order_by_slot
 
@@ -73,8 +73,14 @@ def compiled_signatures(package: str = "models") -> dict[str, int]:
     return counts
 
 
-def exercise(model: Estimator) -> None:
+def exercise(model: Any, *, one_by_one: bool = True) -> None:
     """Call everything public of a fresh model that runs kernels.
+
+    Parameters
+    ----------
+    model : Estimator
+    one_by_one : bool
+        False = but for `learn_one` and `score_one`, which an engine of batches does not use.
 
     Examples
     --------
@@ -89,7 +95,12 @@ def exercise(model: Estimator) -> None:
     X = np.full((2, model.n_features), 0.5)
     model.score_learn_many(slots, times, X[:, 0].copy() if model.n_features == 1 else X, Scores.empty(2))
     order_by_slot(slots, 1)
-    learn_and_score_one(model)
+    if one_by_one:
+        learn_and_score_one(model)
+        if hasattr(model, "forecast"):
+            model.forecast(2)
+    if hasattr(model, "contributions"):
+        model.contributions(0, X[0])
     model.describe(0)
     model.restore(slots[:1], model.snapshot(slots[:1]))
     model.reset(slots[:1])

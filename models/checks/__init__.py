@@ -1,7 +1,7 @@
 """Named checks that every model must pass, in the manner of river's: run them over an estimator of your own as well.
 
 >>> from models.ew.model import EWScorer
->>> check_estimator(EWScorer, skip=["determinism_across_processes"])
+>>> check_estimator(EWScorer)
 
 What needs parameters is given as a function without any, such as ``partial(EWScorer, grace_period=5)``.  For pytest there is one
 check at a time::

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 
-from models.base import Estimator
-from models.checks.comparison import EstimatorFactory, flatten, make_model, require_equal, to_arguments
+from models.checks.comparison import EstimatorFactory, make_model, require_equal, to_arguments
 from models.checks.cutting import draw_cutting, run_cut
-from models.checks.stream import Run, Stream, concatenate, make_stream, run_stream, score_digest
+from models.checks.elsewhere import digest_stream, run_elsewhere
+from models.checks.stream import Run, Stream, concatenate, make_stream, run_stream
 
 __all__ = [
     "check_batch_split_invariance",
@@ -23,7 +19,6 @@ __all__ = [
     "check_interleaving_invariance",
     "check_one_by_one_equals_batch",
     "check_parameters_round_trip",
-    "digest_stream",
 ]
 
 
@@ -104,38 +99,7 @@ def check_parameters_round_trip(estimator_factory: EstimatorFactory) -> None:
 def check_determinism_across_processes(estimator_factory: EstimatorFactory) -> None:
     """Another process with another hash seed puts out the same bits, and comes to the same snapshot."""
     model = estimator_factory()
-    kind = type(model)
-    can_import = kind.__module__ != "__main__" and "<" not in kind.__qualname__
-    assert can_import, f"{kind.__qualname__} of {kind.__module__} cannot be imported by another process: put it into a module"
-    program = (
-        "import json, sys; from functools import reduce; from importlib import import_module\n"
-        "from models.checks.bits import digest_stream\n"
-        "module, name, parameters = json.loads(sys.argv[1])\n"
-        "model = reduce(getattr, name.split('.'), import_module(module))(**parameters)\n"
-        "print(digest_stream(model))"
-    )
-    found = subprocess.run(  # noqa: S603 - the interpreter that runs this
-        [sys.executable, "-c", program, json.dumps([kind.__module__, kind.__qualname__, dict(model.parameters)])],
-        env={**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, f"the other process failed: {found.stderr[-2000:]}"
-    expected = digest_stream(model).split()
-    for what, theirs, mine in zip(("scores", "snapshot"), found.stdout.split(), expected, strict=True):
-        assert theirs == mine, f"another process came to a different {what}"
-
-
-def digest_stream(model: Estimator) -> str:
-    """SHA-256 of what a fresh model puts out for the checks' stream, and of the snapshot after it.
-
-    Examples
-    --------
-    >>> from models.ew.model import EWScorer
-    >>> [len(digest) for digest in digest_stream(EWScorer()).split()]
-    [64, 64]
-    """
-    scores = score_digest(model, make_stream(model.n_features))
-    snapshot = flatten(model.snapshot(np.arange(3, dtype=np.int64)))
-    return f"{scores} {hashlib.sha256(snapshot).hexdigest()}"
+    report = run_elsewhere(model)
+    scores, snapshot = digest_stream(model)
+    assert report.scores == scores, "another process came to different scores"
+    assert report.snapshot == snapshot, "another process came to a different snapshot"

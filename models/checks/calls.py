@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-import sys
 from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
-from numba.core.event import install_recorder
 
 from models.base import Scores
 from models.checks.comparison import EstimatorFactory, flatten, make_model, require_equal, require_raises, to_arguments
+from models.checks.elsewhere import run_elsewhere
+from models.checks.questions import ask
 from models.checks.stream import Stream, concatenate, make_stream, run_stream
 from models.errors import ShapeError, SlotError
 
@@ -88,67 +87,16 @@ def check_inference_does_not_mutate(estimator_factory: EstimatorFactory) -> None
     slots = np.arange(3, dtype=np.int64)
     before = flatten(model.snapshot(slots))
     for value in (0.5, 0.0, -7.25, 1e300, np.nan, np.inf):
-        _ask(model, value)
+        ask(model, value)
     assert flatten(model.snapshot(slots)) == before, "asking the model changed it"
     whole = run_stream(make_model(estimator_factory), stream)
     require_equal(run_stream(model, stream[1800:]), whole[1800:], "after the model was asked")
 
 
 def check_no_compilation_after_warm_up(estimator_factory: EstimatorFactory) -> None:
-    """Once everything was called once (`models.warmup.exercise`), no batch and no call waits for a compiler."""
-    from models.warmup import exercise
+    """Once everything was called once (`models.warmup.exercise`), no batch and no call waits for a compiler.
 
-    exercise(estimator_factory())
-    model: Any = make_model(estimator_factory)
-    stream = make_stream(model.n_features, n_samples=900)
-    frozen = stream[:]
-    frozen.X.flags.writeable = False
-    slots = np.arange(3, dtype=np.int64)
-    before = _count_signatures()
-    with install_recorder("numba:compile") as recorder:
-        for part in (stream, stream[:1], stream[:0], frozen):
-            run_stream(model, part)
-        wide = Stream(stream.slots, stream.event_time_ns, stream.X.reshape(stream.size, -1)[:, ::1])
-        run_stream(model, wide)
-        n_parts = len(model.part_names)
-        model.score_learn_parts(
-            stream.slots, stream.event_time_ns, stream.X, Scores.empty(stream.size), np.empty((stream.size, n_parts))
-        )
-        for value in (1, 1.5, np.float64(0.5)):
-            _ask(model, value)
-            if hasattr(model, "learn_one"):
-                model.learn_one(*to_arguments(model, [value] * model.n_features))
-        model.restore(slots[::-1], model.snapshot(slots))
-        model.reset(slots)
-        model.reserve(2000)
-    late = {event.data["dispatcher"].py_func.__qualname__ for _, event in recorder.buffer if event.data}
-    # What is kept on disk is no compilation here, but would be one where the disk is empty.
-    late |= {name for name, count in _count_signatures().items() if count != before.get(name, 0)}
-    assert not late, f"compiled after warm-up: {', '.join(sorted(late))}"
-
-
-def _ask(model: Any, value: float) -> None:
-    """Ask everything a model can be asked, about samples that are `value` all over."""
-    row = [value] * model.n_features
-    arguments = to_arguments(model, row)
-    if hasattr(model, "score_one"):
-        model.score_one(*arguments)
-    if hasattr(model, "predict_one"):
-        model.predict_one(arguments[0])
-    for slot in range(3):
-        model.describe(slot)
-        if hasattr(model, "contributions"):
-            model.contributions(slot, np.array(row, dtype=np.float64))
-    if hasattr(model, "forecast"):
-        model.forecast(5)
-    model.share_parts(np.full(len(model.part_names), 0.5))
-
-
-def _count_signatures() -> dict[str, int]:
-    """Signatures compiled or loaded so far, of every kernel that stands in a module."""
-    return {
-        f"{module_name}.{attribute}": len(value.signatures)
-        for module_name, module in list(sys.modules.items())
-        for attribute, value in list(getattr(module, "__dict__", {}).items())
-        if isinstance(value, numba.core.dispatcher.Dispatcher)
-    }
+    Asked in a process of its own, because in this one everything may have been called before.
+    """
+    late = run_elsewhere(estimator_factory()).late_kernels
+    assert not late, f"compiled after warm-up: {', '.join(late)}"

@@ -159,10 +159,10 @@ class CompilesForEveryModel(_Batched):
 
 
 @flaw("no_compilation_after_warm_up", "compiled after warm-up.*total")
-class CompilesWhenItExplains(PlainLevel):
-    def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
-        total(np.asfortranarray(np.ones((2, 2, 2))))
-        return super().contributions(slot, x)
+class CompilesForIntegers(PlainLevel):
+    def score_one(self, x: dict[str, float]) -> float:
+        total(np.array(list(x.values())))
+        return super().score_one(x)
 
 
 # Scores ---------------------------------------------------------------------------------------------------------------
@@ -399,7 +399,7 @@ class LeavesAParameterOut(PlainLevel):
         return {**self._parameters, "made": 1}
 
 
-@flaw("determinism_across_processes", "another process came to a different scores")
+@flaw("determinism_across_processes", "another process came to different scores")
 class HashesText(PlainLevel):
     def measure(self, slot: int, x: list[float]) -> list[float]:
         return [distance + hash(self.name) % 1000 for distance in super().measure(slot, x)]

@@ -15,6 +15,7 @@ from tests.models.broken_estimators import FLAWS, Flaw
 from tests.models.plain_estimator import PlainLevel
 
 OURS = registry.names()
+IN_A_PROCESS = ("determinism_across_processes", "no_compilation_after_warm_up")
 
 
 def _checks() -> list[Any]:
@@ -22,8 +23,8 @@ def _checks() -> list[Any]:
     for name in OURS:
         for number, parameters in enumerate(registry.variants(name)):
             for check in yield_checks(partial(registry.build, name, parameters)):
-                if check.name == "determinism_across_processes" and number:
-                    continue  # a process costs seconds; the other variants run the same kernels
+                if check.name in IN_A_PROCESS and number:
+                    continue  # a process costs a second; the other variants run the same kernels, and test_warmup has them all
                 found.append(pytest.param(check, id=f"{name}[{number}]-{check.name}"))
     return found
 
@@ -56,7 +57,7 @@ def test_failures_are_told_together() -> None:
             raise ZeroDivisionError("no")
 
     with pytest.raises(ExceptionGroup, match=r"plain_level fails .*contributions_are_numbers") as caught:
-        check_estimator(Muddled, skip=["determinism_across_processes"])
+        check_estimator(Muddled, skip=IN_A_PROCESS)
     notes = {type(error): error.__notes__ for error in caught.value.exceptions}
     assert any("check contributions_are_numbers" in note for note in notes[ZeroDivisionError])
     assert any("check parts_explain_the_score" in note for note in notes[AssertionError])
