@@ -9,7 +9,7 @@ import numpy as np
 from models.adwin.state import DRIFT
 from models.adwin.window_kernel import CLOCK, GRACE, TOTAL, VARIANCE, find_cut, find_top, settle
 from models.base import BoolColumn, FloatColumn, IntColumn
-from models.jit import kernel_bare, kernel_call, kernel_inline
+from models.jit import kernel_bare, kernel_call, kernel_inline, kernel_spliced
 from models.prefetch_kernel import prefetch
 from models.state_array import Row, StateArray
 
@@ -60,7 +60,7 @@ def check(
     return 0
 
 
-@kernel_inline
+@kernel_spliced
 def take(
     rows: StateArray, recent: FloatColumn, buckets: FloatColumn, knobs: FloatColumn, scratch: FloatColumn, slot: int, x: float
 ) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.adwin import kernel
 from models.adwin.state import N_LEVELS, ROW, get_recent_room, is_old_layout, make_scratch, upgrade_columns
-from models.adwin.window_kernel import shrink
+from models.adwin.window import Window, read_window
 from models.base import BoolColumn, FloatColumn, IntColumn, Snapshot
 from models.bound import Call
 from models.drift import DriftDetector
@@ -116,30 +116,28 @@ class ADWIN(DriftDetector):
     @property
     def width(self) -> int:
         """Samples in the window of slot 0."""
-        return int(self._read_window(0)[0])
+        return int(self._read_window(0).width)
 
     @property
     def total(self) -> float:
         """Sum of the samples in the window of slot 0."""
-        return self._read_window(0)[1]
+        return self._read_window(0).total
 
     @property
     def variance(self) -> float:
         """Sum of their squared deviations from their mean, which river calls so."""
-        return self._read_window(0)[2]
+        return self._read_window(0).variance
 
     @property
     def estimation(self) -> float:
         """Their mean; 0.0 of none."""
-        width, total, _ = self._read_window(0)
-        return total / width if width else 0.0
+        window = self._read_window(0)
+        return window.total / window.width if window.width else 0.0
 
-    def _read_window(self, slot: int) -> tuple[float, float, float]:
-        """Number, sum and sum of squared deviations of the samples in the window."""
+    def _read_window(self, slot: int) -> Window:
         self.reserve(slot + 1)
         rows, recent, buckets = (array[slot : slot + 1].copy() for array in self._state.values())
-        width, total, variance = shrink(rows, recent, buckets, self._knobs, self._make_scratch(), kernel.SLOT_0)
-        return float(width), float(total), float(variance)
+        return read_window(rows, recent, buckets, self._knobs)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._state["rows"][slot]["is_warm"])

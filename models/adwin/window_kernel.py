@@ -8,8 +8,10 @@ Bifet, A. and Gavaldà, R. (2007). Learning from time-changing data with adaptiv
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from models.adwin.state import DRIFT, DROPPED
+import numpy as np
+
 from models.base import FloatColumn
 from models.jit import kernel_bare, kernel_inline
 from models.state_array import Row, StateArray
@@ -199,11 +201,11 @@ def is_far(apart: float, n_old: float, n_new: float, least: float, chance: tuple
 
 
 @kernel_inline
-def add_levels(buckets: FloatColumn, scratch: FloatColumn, slot: int, n_levels: int, room: int) -> None:
+def add_levels(buckets: FloatColumn, scratch: FloatColumn, slot: int, n_levels: int) -> None:
     """Write the sum of the entries of each level above the lowest, and that of their magnitudes."""
     for level in range(n_levels):
         held, extent = 0.0, 0.0
-        for i in range(room):
+        for i in range(USUAL_ROOM):
             entry = buckets[slot, TOTAL, i, level]
             held += entry
             extent += abs(entry)
@@ -216,7 +218,6 @@ def count_near(
     scratch: FloatColumn,
     slot: int,
     n_levels: int,
-    room: int,
     moments: Moments,
     least: float,
     slack: float,
@@ -227,7 +228,7 @@ def count_near(
     n_near = 0
     for level in range(n_levels):
         n_before, n_held, old, count = scratch[0, level], scratch[1, level], scratch[2, level], float(2 << level)
-        for i in range(room):
+        for i in range(USUAL_ROOM):
             old += buckets[slot, TOTAL, i, level]
             n_old = n_before + count * min(n_held, i + 1.0)
             n_new = width - n_old
@@ -255,10 +256,7 @@ def is_calm(
         n_above = count_come(n, room, level + 2)
         scratch[0, level] = float(n_above << (level + 2))
         scratch[1, level] = float(count_come(n, room, level + 1) - 2 * n_above)
-    if room == USUAL_ROOM:
-        add_levels(buckets, scratch, slot, n_levels, USUAL_ROOM)
-    else:
-        add_levels(buckets, scratch, slot, n_levels, room)
+    add_levels(buckets, scratch, slot, n_levels)
     old, extent = 0.0, abs(total)
     for level in range(n_levels - 1, -1, -1):
         extent += scratch[3, level]
@@ -276,9 +274,7 @@ def is_calm(
         apart = abs(old * width - total * n_old) + slack
         if n_old >= least and n_new >= least and not is_far(apart, n_old, n_new, least, chance):
             return False
-    if room == USUAL_ROOM:
-        return count_near(buckets, scratch, slot, n_levels, USUAL_ROOM, moments, least, slack, chance) == 0
-    return count_near(buckets, scratch, slot, n_levels, room, moments, least, slack, chance) == 0
+    return count_near(buckets, scratch, slot, n_levels, moments, least, slack, chance) == 0
 
 
 @kernel_bare
@@ -329,40 +325,8 @@ def find_cut(
     width, total, variance = float(row["n"]), row["total"], row["variance"]
     moments = (width, total, variance)
     least, confidence = knobs[MIN_LENGTH], get_confidence(width, knobs[DELTA])
-    if is_calm(recent, buckets, scratch, slot, row["n"], moments, least, confidence):
+    if buckets.shape[2] == USUAL_ROOM and is_calm(recent, buckets, scratch, slot, row["n"], moments, least, confidence):
         return False
     n_places = list_entries(recent, buckets, scratch, slot, row["n"])
-    return is_cut(scratch, 0, n_places, moments, least, confidence)
-
-
-@kernel_bare
-def shrink(
-    rows: StateArray, recent: FloatColumn, buckets: FloatColumn, knobs: FloatColumn, scratch: FloatColumn, slot: int
-) -> Moments:
-    """Number, sum and sum of squared deviations of the samples in a window; the row is of no use for anything else after that.
-
-    After a change the oldest entries are dropped until no part differs from the rest: done to a copy, and when somebody asks,
-    because the window begins anew with the next sample.
-    """
-    row = rows[slot]
-    if row["is_drift"] != DROPPED:
-        settle(rows, recent, buckets, scratch, slot)
-    width, total, variance = float(row["n"]), row["total"], row["variance"]
-    if row["is_drift"] != DRIFT:
-        return width, total, variance
-    n, room = row["n"], buckets.shape[2]
-    top = find_top(n, room)
-    n_places = list_entries(recent, buckets, scratch, slot, n)
-    for i in range(n_places):
-        moments = (width, total, variance)
-        if not is_cut(scratch, i, n_places, moments, knobs[MIN_LENGTH], get_confidence(width, knobs[DELTA])):
-            break
-        count = scratch[1, i] - (scratch[1, i - 1] if i > 0 else 0.0)
-        if count > 0.0:
-            entry = scratch[0, i]
-            squares = buckets[slot, VARIANCE, i % room, top - i // room - 1] if i < top * room else 0.0
-            width -= count
-            total -= entry
-            gap = entry / count - total / width
-            variance -= squares + count * width * gap * gap / (count + width)
-    return width, total, variance
+    first: Any = np.int64(0)  # a plain zero would be a kind of its own, and the kernel compiled twice
+    return is_cut(scratch, first, n_places, moments, least, confidence)
