@@ -81,7 +81,7 @@ def _compile(function: F, **options: Any) -> F:
     # What ``cache=True`` does, with a cache that cannot stop a worker.
     compiled._cache = open_cache(function)
     names = list(inspect.signature(function).parameters)
-    if "slot" in names:
+    if "slot" in names and hasattr(compiled, "get_call_template"):  # with NUMBA_DISABLE_JIT it is the plain function
         _forget_constant(compiled, names.index("slot"))
     return cast(F, compiled)
 
