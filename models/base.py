@@ -215,6 +215,21 @@ class Estimator(ABC):
             Unknown version, another model, other parameters, or a row count that does not fit.  Nothing is changed.
         """
 
+    def withhold(self, slots: IntColumn, before: Snapshot) -> None:
+        """Take back what the last sample has taught the series in `slots`, because a filter keeps it out.
+
+        What a model keeps of its own scores stays, as where the errors of a forecaster set the threshold they are judged by: kept
+        out as well, no error could ever move it.
+
+        Parameters
+        ----------
+        slots : (1,) int64
+            The series.
+        before : dict
+            Its snapshot before the sample.
+        """
+        self.restore(slots, before)
+
     @property
     @abstractmethod
     def state_nbytes(self) -> int:

@@ -130,6 +130,15 @@ class Filter(ColumnarEstimator):
         self.reserve(1)
         if kernel.admits(self._rule, self._rows, 0, score):
             detector.learn_one(x) if y is None else detector.learn_one(x, y)
+        elif hasattr(detector, "withhold_one"):
+            detector.withhold_one(x) if y is None else detector.withhold_one(x, y)
+
+    def withhold_one(self, x: Any, y: float | None = None) -> None:
+        """What another filter in front keeps out; the cut does not move."""
+        detector: Any = self._detector
+        self.reserve(1)
+        if hasattr(detector, "withhold_one"):
+            detector.withhold_one(x) if y is None else detector.withhold_one(x, y)
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """What each feature adds to the score of `x` in `slot`, as the detector tells it.
@@ -206,6 +215,11 @@ class Filter(ColumnarEstimator):
         self._detector.restore(slots, inner)
         super().restore(slots, snapshot)
 
+    def withhold(self, slots: IntColumn, before: Snapshot) -> None:
+        """See `Estimator.withhold`."""
+        self._detector.withhold(slots, before["detector"])
+        ColumnarEstimator.restore(self, slots, before)
+
     # Scoring ----------------------------------------------------------------------------------------------------------
 
     def _check_values(self, X: FloatColumn, n_samples: int) -> FloatColumn:
@@ -225,7 +239,7 @@ class Filter(ColumnarEstimator):
             )
             is_learned = bool(np.isfinite(batch.X[row]).any())
             if is_learned and not kernel.admits(self._rule, self._rows, int(slots[0]), float(out.score[i])):
-                self._detector.restore(slots, before)
+                self._detector.withhold(slots, before)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._detector.describe(slot)["ready"])

@@ -43,7 +43,8 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
     Notes
     -----
     Scores equal those of river's `anomaly.PredictiveAnomalyDetection` to the last bit when every sample is scored and then
-    learned.  River moves its threshold when it scores; here scoring changes nothing, and the threshold moves on learning.  The
+    learned.  River moves its threshold when it scores; here scoring changes nothing, and the threshold moves on learning, and by
+    what a filter keeps out.  The
     batch call withholds the score of a series' first sample.  Where the forecaster has no forecast yet (river raises, or keeps a
     NaN for ever) the sample is not scored.
 
@@ -142,17 +143,19 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         value = float(x if y is None else y)
         if not math.isfinite(value):
             return
-        predicted = self._predict(x if y is not None else None)
-        if self._learn_error is None:
-            self.reserve(1)
-            arguments = (self._rows, self._warmup_period)
-            self._learn_error = partial(find_entry(kernel.learn_error, *arguments, value, predicted), *arguments)
-        self._learn_error(value, predicted)
+        self._take_error(value, self._predict(x if y is not None else None))
         if y is None:
             self._ask.learn_one(value)
         else:
             self._ask.learn_one(x, y)
             self.n_features = self._forecaster.n_features
+
+    def _take_error(self, value: float, predicted: float) -> None:
+        if self._learn_error is None:
+            self.reserve(1)
+            arguments = (self._rows, self._warmup_period)
+            self._learn_error = partial(find_entry(kernel.learn_error, *arguments, value, predicted), *arguments)
+        self._learn_error(value, predicted)
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """What each column adds to the absolute error of the forecast, in units of the value: the score itself is cut off at 1.0.
@@ -217,6 +220,19 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
             raise SnapshotError(f"{self.name}: the snapshot holds no forecaster")
         self._forecaster.restore(slots, inner)
         super().restore(slots, snapshot)
+
+    def withhold(self, slots: IntColumn, before: Snapshot) -> None:
+        """See `Estimator.withhold`: the error stays with those that make the threshold, as in river; the forecaster forgets."""
+        self._forecaster.withhold(slots, before["forecaster"])
+        self._rows["n_learned"][slots] = before["columns"]["rows"]["n_learned"]
+
+    def withhold_one(self, x: Any, y: float | None = None) -> None:
+        """The same for one sample that was not learned yet: only its error is taken in."""
+        value = float(x if y is None else y)
+        if math.isfinite(value):
+            self.reserve(1)
+            self._take_error(value, self._predict(x if y is not None else None))
+            self._rows[0]["n_learned"] -= 1
 
     # Scoring ----------------------------------------------------------------------------------------------------------
 

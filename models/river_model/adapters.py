@@ -87,6 +87,9 @@ class Adapter(ABC):
     def learn(self, x: Sequence[float], *, is_asked: bool) -> None:
         """Learn the sample `x`; `is_asked`: `advance` was called with it."""
 
+    def withhold(self, x: Sequence[float]) -> None:  # noqa: B027 - most have nothing to note
+        """Take note of the sample `x`, which is not to be learned; see `Estimator.withhold`."""
+
     def to_dict(self, x: Sequence[float]) -> dict[str, float]:
         """The features present in `x`."""
         return {name: value for name, value in zip(self.names, x, strict=True) if math.isfinite(value)}
@@ -163,10 +166,13 @@ class _PredictiveDetector(_SupervisedDetector):
     def advance(self, x: Sequence[float]) -> Answer:
         return self._answer(self.model, x)
 
+    def withhold(self, x: Sequence[float]) -> None:
+        with suppress(Exception):
+            self._answer(self.model, x)
+
     def learn(self, x: Sequence[float], *, is_asked: bool) -> None:
         if not is_asked:
-            with suppress(Exception):
-                self._answer(self.model, x)
+            self.withhold(x)
         # A filter asks once more before it learns.
         is_filter = self.model is not self._core
         learner = self._core if is_filter and not math.isfinite(self._expect(x)) else self.model

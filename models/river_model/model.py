@@ -295,6 +295,8 @@ class RiverModel(ColumnarEstimator):
                 out.scale[i] = answer.scale if math.isfinite(answer.scale) else np.nan
             if admits(*self._gate, slot, out.score[i]):
                 self._learn(slot, x, is_asked=is_open)
+            else:
+                adapter.withhold(x)
             self._count_unscored(slot, x, answer, error)
 
     def _learn(self, slot: int, x: Sequence[float], *, is_asked: bool) -> None:
@@ -363,6 +365,13 @@ class RiverModel(ColumnarEstimator):
         row = self._to_row(x)
         if self._has_value(row):
             self._learn(0, row, is_asked=False)
+
+    def withhold_one(self, x: Mapping[str, float] | float) -> None:
+        """Take note, in slot 0, of a sample that a filter keeps out; see `Estimator.withhold`."""
+        self.reserve(1)
+        row = self._to_row(x)
+        if self._has_value(row):
+            self._adapters[0].withhold(row)
 
     def score_one(self, x: Mapping[str, float] | float) -> float:
         """Score one dict of features (or the value of the only feature) by slot 0; 0.0 where river cannot tell."""

@@ -263,7 +263,7 @@ def test_a_target_is_predicted_and_told_with_what_was_expected(name: str) -> Non
     config = make_target_config(name, missing="absent")
     lane, anomalies = run(config, [log_of(3, 3_000)])
     grouped = [one for one in anomalies if one.detector == "node" and one.kind == "point" and one.phase != "cleared"]
-    assert len(grouped) > 1
+    assert len(grouped) >= 1
     for one in grouped:
         assert math.isfinite(one.value)
         assert math.isfinite(one.expected)

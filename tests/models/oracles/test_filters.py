@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from typing import Any
 
 import numpy as np
 import pytest
-from river import anomaly
+from river import anomaly, time_series
 
 from models import registry
 from models.base import Estimator, Scores
@@ -71,6 +72,59 @@ def test_quantile_filter(q: float, protect: bool) -> None:
     assert model.get_cut(0) == detector.quantile.get()
     for score in (0.0, 0.5, 0.98, 1.0):
         assert model.classify(score) == detector.classify(score)
+
+
+OVER_SNARIMAX = {"forecaster": {"model": "snarimax", "parameters": {"p": 2}}, "warmup_period": 10}
+OVER_REGRESSION = {"forecaster": {"model": "linear_regression", "parameters": {"n_features": 2}}, "warmup_period": 10}
+FILTERS: dict[str, tuple[dict[str, float], Any]] = {
+    "threshold_filter": ({"threshold": 1.0}, lambda inner: anomaly.ThresholdFilter(inner, threshold=1.0)),
+    "quantile_filter": ({"q": 0.9}, lambda inner: anomaly.QuantileFilter(inner, q=0.9)),
+}
+
+
+def _rivers_filtered(detector: Any, rows: list[list[float]]) -> list[float]:
+    """River's filter asks once before it learns, and asking moves the threshold: so the score is asked of a copy."""
+    scores = []
+    for y, *rest in rows:
+        x = {str(column): value for column, value in enumerate(rest)} or None
+        scores.append(copy.deepcopy(detector).score_one(x, y))
+        detector.learn_one(x, y)
+    return scores
+
+
+@pytest.mark.parametrize("kind", FILTERS)
+@pytest.mark.parametrize("is_regression", [False, True])
+def test_errors_that_a_filter_keeps_out_still_move_the_threshold(kind: str, is_regression: bool) -> None:
+    rng = np.random.default_rng(5)
+    X = rng.uniform(0.0, 1.0, (400, 3 if is_regression else 1))
+    X[:, 0] = (2.0 * X[:, 1] - X[:, 2] if is_regression else 0.5) + rng.normal(0.0, 0.2, 400)
+    X[rng.random(400) < 0.02, 0] += 5.0
+    cut, make = FILTERS[kind]
+    forecaster = None if is_regression else time_series.SNARIMAX(p=2, d=0, q=0)
+    expected = _rivers_filtered(make(anomaly.PredictiveAnomalyDetection(forecaster, warmup_period=10)), X.tolist())
+    inside = {"model": "predictive_anomaly_detection", "parameters": OVER_REGRESSION if is_regression else OVER_SNARIMAX}
+    zeros = np.zeros(len(X), dtype=np.int64)
+    model, twice = (
+        registry.build(kind, {**cut, "detector": inside}),
+        registry.build(
+            "threshold_filter", {"threshold": 9.0, "detector": {"model": kind, "parameters": {**cut, "detector": inside}}}
+        ),
+    )
+    for one in (model, twice):
+        one.reserve(1)
+        out = Scores.empty(len(X))
+        one.score_learn_many(zeros, zeros, X if is_regression else X[:, 0].copy(), out)
+        assert out.score.tolist() == expected
+    assert 0.0 < np.mean(np.array(expected) == 1.0) < 0.2
+    rivers = {"path": "river.anomaly.PredictiveAnomalyDetection", "n_features": X.shape[1]}
+    given: dict[str, Any] = {"warmup_period": 10}
+    if not is_regression:
+        given["predictive_model"] = {"path": "river.time_series.SNARIMAX", "parameters": {"p": 2, "d": 0, "q": 0}}
+    through = registry.build(kind, {**cut, "detector": {"model": "river_model", "parameters": {**rivers, "parameters": given}}})
+    through.reserve(1)
+    out = Scores.empty(len(X))
+    through.score_learn_many(zeros, zeros, X, out)
+    assert out.score.tolist() == expected
 
 
 def test_quantile_filter_one_by_one() -> None:
