@@ -9,6 +9,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Snapshot
 from models.lof import kernel
+from models.lof.search_kernel import NEVER, make_scratch
 from models.lof.state import ROW
 from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
 from models.parameters import GRACE_PERIOD, Parameter
@@ -44,11 +45,15 @@ class LocalOutlierFactor(MultivariateEstimator):
     A missing (NaN) or infinite feature counts as zero against one that is present, as in river; a sample without any feature is
     not learned and not ready.
 
-    The samples are kept, 8 bytes a feature; with one feature also their order, 4 bytes a sample: 12,016 bytes a series with the
-    default parameters.  With more, 8 bytes a sample for how far each one's neighbourhood reaches, which is found again from the
-    window after a restore.  One feature takes about `n_neighbors` ** 2 steps among the points around the sample in the order of
-    their values (where two values or distances are equal, a search for each of them); more take a look at the whole window for
-    the sample, for each neighbour, and for each point whose neighbourhood the last samples have changed.
+    The samples are the definition: 8 bytes a feature, 8,000 a series with the default parameters and one feature.  What is kept
+    beside them saves searches: with one feature the order of the samples, 4 bytes each, 12,016 bytes a series in all (2 bytes each
+    would do and took 3 to 5 % longer over 10,000 series); with more, 8 bytes a sample for how far each one's neighbourhood reaches,
+    which enters no snapshot because the window tells it.  Without them every neighbour of every neighbour takes a search of the whole
+    window, as in river.
+
+    One feature takes about `n_neighbors` ** 2 steps among the points around the sample in the order of their values (where two values
+    or distances are equal, a search for each of them); more take a look at the whole window for the sample, for each neighbour, and
+    for each point whose neighbourhood the last samples have changed.
 
     References
     ----------
@@ -108,11 +113,11 @@ class LocalOutlierFactor(MultivariateEstimator):
     def _bind(self) -> None:
         self._rows, self._window, self._order = self._state.values()
         # What can be found again from the window is kept beside the state: it enters no snapshot.
-        reaches = np.full((self._capacity, self._size if self.n_features > 1 else 0), kernel.NEVER)
+        reaches = np.full((self._capacity, self._size if self.n_features > 1 else 0), NEVER)
         if self._reaches.shape[1] == reaches.shape[1]:
             reaches[: len(self._reaches)] = self._reaches
         self._reaches = reaches
-        self._scratch = kernel.make_scratch(self.n_features, self._size, self._n_neighbors)
+        self._scratch = make_scratch(self.n_features, self._size, self._n_neighbors)
 
     @property
     def slot_nbytes(self) -> int:
@@ -122,13 +127,13 @@ class LocalOutlierFactor(MultivariateEstimator):
     def reset(self, slots: IntColumn) -> None:
         """See `Estimator.reset`."""
         super().reset(slots)
-        self._reaches[slots] = kernel.NEVER
+        self._reaches[slots] = NEVER
 
     def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
         """See `Estimator.restore`."""
         super().restore(slots, snapshot)
         if slots.size:
-            self._reaches[slots] = kernel.NEVER
+            self._reaches[slots] = NEVER
 
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
         kernel.score_learn_many(
