@@ -347,6 +347,8 @@ def test_a_slow_service_leaves_the_loop_free_and_unknown_in_time() -> None:
     async def run() -> tuple[list[Verdict], int]:
         provider = build(fake, call_timeout_secs=5.0)
         n_turns = 0
+        await provider.judge([suspicion(0.9, "i-1")], 60.0)  # reads boto's models and connects, whatever that takes here
+        fake.faults.append(Misbehaviour("silent", 2.0))
 
         async def count() -> None:
             nonlocal n_turns
@@ -361,7 +363,6 @@ def test_a_slow_service_leaves_the_loop_free_and_unknown_in_time() -> None:
         return verdicts, n_turns
 
     with FakeCloudWatch() as fake:
-        fake.faults.append(Misbehaviour("silent", 2.0))
         verdicts, n_turns = asyncio.run(run())
     assert verdicts[0].outcome == "unknown"
     assert n_turns > 20
