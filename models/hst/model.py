@@ -50,8 +50,11 @@ class HalfSpaceTrees(SharedDrawEstimator):
     -----
     Scores equal river's `anomaly.HalfSpaceTrees` to the last bit: the trees are drawn by `random.Random(seed)` in river's order,
     from the features present in a series' first sample.  Series whose first samples have the same features share one forest, so a
-    series keeps its counts only, about ``n_trees * 2**(height + 1)`` of one byte (two when `window_size` is above 255), see
-    `models.hst.state`; 5,456 bytes with the default parameters.  O(n_trees * height) time.
+    series keeps its counts only, of one byte (two when `window_size` is above 255).  The definition asks for one an inner node and
+    window, the mass of its left child, all others being sums and differences of those: ``2 * n_trees * (2**height - 1)`` and 16
+    bytes, 5,116 with the default parameters, and less only with counts packed below a byte.  A series takes 5,456, for speed: every
+    block of four layers has as well, in 2 bytes, what the layers above it add to a score, and a place for the mass of its root, so
+    that a sample touches 15 lines of memory instead of 45 (`models.hst.state`).  O(n_trees * height) time.
 
     Score in [0, 1], 0.0 and not ready during the first window.  NaN is a missing feature, routed to the child visited more often;
     an infinite value counts as missing; a sample without any feature is not learned and not ready.
