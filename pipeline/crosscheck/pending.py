@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from pipeline.errors import StateError
 
 __all__ = ["PendingCheck", "PendingChecks"]
-
-VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +33,8 @@ class PendingChecks:
     """The cross-checks of one partition of the topic of anomalies.
 
     What holds: every anomaly below `next_offset` has been passed on finally, except those in `pending`; so a worker that takes over
-    with this state reads on at the offset of the oldest pending one, or at `next_offset` when there is none.
+    reads on at the offset of the oldest pending one, or at `next_offset` when there is none.  It is not kept in a checkpoint:
+    that offset is the one committed, and the ledger knows which verdicts were given.
 
     Examples
     --------
@@ -85,33 +80,3 @@ class PendingChecks:
     def advance(self, next_offset: int) -> None:
         """Everything below was read."""
         self.next_offset = max(self.next_offset, next_offset)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
-        return {
-            "version": VERSION,
-            "next_offset": self.next_offset,
-            "pending": [[one.anomaly_id, one.offset, one.asked_ns, one.is_told] for one in self.pending],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> PendingChecks:
-        """Inverse of `to_dict`.
-
-        Raises
-        ------
-        StateError
-            It is of another version or damaged (``PENDING_CHECKS``).
-        """
-        try:
-            if data["version"] != VERSION:
-                raise ValueError(f"version {data['version']}")
-            state = cls(int(data["next_offset"]))
-            for anomaly_id, offset, asked_ns, is_told in data["pending"]:
-                state._pending[anomaly_id] = PendingCheck(str(anomaly_id), int(offset), int(asked_ns), bool(is_told))
-        except (KeyError, TypeError, ValueError) as error:
-            raise StateError(
-                f"pending cross-checks: {error}; expected version {VERSION}; start from the committed offsets instead",
-                code="PENDING_CHECKS",
-            ) from error
-        return state

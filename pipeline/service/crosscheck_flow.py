@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipeline.alerts.grouping import incident_group
 from pipeline.alerts.severity import Severity, grade_anomaly
 from pipeline.clock import Clock
@@ -88,10 +86,6 @@ class CrosscheckFlow:
     def n_pending(self) -> int:
         """Cross-checks under way."""
         return len(self._pending)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Cross-checks under way, with the offsets they include, as plain values for a checkpoint."""
-        return self._pending.to_dict()
 
     async def restore(self, committed: int | None) -> int:
         """Read the verdicts that were given about what is to be read again, so that nobody is asked twice.

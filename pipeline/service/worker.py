@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -33,16 +32,18 @@ from pipeline.service.copy_turn import CopyTurn
 from pipeline.service.crosscheck_flow import CrosscheckFlow
 from pipeline.service.crosscheck_gauges import show_crosscheck
 from pipeline.service.durable_lane import DurableLane
+from pipeline.service.event_loop import end_loop, make_loop
 from pipeline.service.flow import Flow
 from pipeline.service.heap import keep_heap
 from pipeline.service.incident_flow import IncidentFlow
 from pipeline.service.partition_reader import PartitionReader
 from pipeline.service.publisher import Publisher
 from pipeline.service.source_flow import SourceFlow
+from pipeline.service.source_gauges import show_coverage, show_lag
 from pipeline.service.standby import StandbyReads
 from pipeline.service.topic_check import check_topics
 from pipeline.service.topic_tail import TopicTail
-from pipeline.service.warmup import warm_up
+from pipeline.service.warm_up_thread import warm_up_beside
 from pipeline.service.web import WebServer
 from pipeline.telemetry.events import Telemetry
 
@@ -51,7 +52,6 @@ __all__ = ["Worker", "run_worker"]
 _CONNECT_SECS = 60.0
 _STOP_SECS = 6.0
 _LEAVE_SECS = 3.0
-_LAST_SECS = 1.0
 _PULSE_SECS = 15.0
 _SAME_SIGNAL_SECS = 0.3
 _LEASE_SHARE = 0.6
@@ -133,7 +133,7 @@ class Worker:
             raise self._error
 
     async def _work(self) -> None:
-        warming = asyncio.ensure_future(self._warm_up_beside())
+        warming = asyncio.ensure_future(warm_up_beside(self._config, self._tell_cache_fault))
         await self._until_stopped(warming)
         if self._stop.is_set():
             return
@@ -164,35 +164,6 @@ class Worker:
                 self._copy_clients.close()
             for publisher in (self._stage_publisher, self._publisher, self._state_publisher):
                 await publisher.close(timeout_secs=2.0)
-
-    async def _warm_up_beside(self) -> dict[str, float]:
-        """Warm up in a thread that does not keep the process from ending."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[dict[str, float]] = loop.create_future()
-
-        def settle(secs: dict[str, float] | None, error: BaseException | None) -> None:
-            if done.cancelled():
-                return
-            if error is not None:
-                done.set_exception(error)
-            elif secs is not None:
-                done.set_result(secs)
-
-        def hear(fault: CacheFault) -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._tell_cache_fault, fault)
-
-        def work() -> None:
-            cache_faults.listen(hear)
-            try:
-                told: tuple[dict[str, float] | None, BaseException | None] = (warm_up(self._config), None)
-            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-                told = (None, error)
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, *told)
-
-        threading.Thread(target=work, name="warm-up", daemon=True).start()
-        return await done
 
     def _tell_cache_fault(self, fault: CacheFault) -> None:
         """Once a kind of fault: each start compiles for a minute until somebody sees to it."""
@@ -318,13 +289,15 @@ class Worker:
             if self._standby is not None and self._assignment.is_restored:
                 # Not before: our own partitions come first.
                 self._standby.start()
-            self._show_lag(self._app)
+            show_lag(
+                self._telemetry.metrics, {tp: (flow, self._lag(self._app, tp)) for tp, flow in self._assignment.flows.items()}
+            )
             for tp, flow in self._assignment.flows.items():
                 if isinstance(flow, SourceFlow):
                     self._assignment.run_beside(tp, flow.tick)
             if self._pulse_secs - self._covered_secs >= _COVERAGE_SECS:
                 self._covered_secs = self._pulse_secs
-                self._show_coverage()
+                self._failing = show_coverage(self._telemetry.metrics, self._assignment.flows, self._sources, self._failing)
             self._tick_incidents(self._app)
             n_pending = {
                 tp.partition: flow.n_pending for tp, flow in self._assignment.flows.items() if isinstance(flow, CrosscheckFlow)
@@ -343,28 +316,6 @@ class Worker:
         if self._lag(app, tp) == 0:
             return True
         return isinstance(flow, SourceFlow) and self._steady_clock.now_ns() // _NS_PER_MS - flow.newest_ms < _CURRENT_MS
-
-    def _show_lag(self, app: WorkerApp) -> None:
-        for tp, flow in self._assignment.flows.items():
-            lag = self._lag(app, tp)
-            if lag is not None:
-                name = "lag_records" if isinstance(flow, SourceFlow) else "stage_lag_records"
-                self._telemetry.metrics.show(name, lag, topic=tp.topic, partition=str(tp.partition))
-
-    def _show_coverage(self) -> None:
-        n_by_topic = {name: Counter(dict.fromkeys(("ready", "warming", "silent"), 0)) for name in self._sources}
-        failing: Counter[str] = Counter()
-        for tp, flow in self._assignment.flows.items():
-            if isinstance(flow, SourceFlow):
-                coverage = flow.observe_coverage()
-                failing.update(coverage.failing)
-                n_by_topic[tp.topic].update(ready=coverage.n_ready, warming=coverage.n_warming, silent=coverage.n_silent)
-        for topic, counts in n_by_topic.items():
-            for state, n in counts.items():
-                self._telemetry.metrics.show("series", n, topic=topic, state=state)
-        for detector in {*failing, *self._failing}:
-            self._telemetry.metrics.show("series_failing", failing[detector], detector=detector)
-        self._failing = {detector: failing[detector] for detector in {*failing, *self._failing}}
 
     def _tick_incidents(self, app: WorkerApp) -> None:
         firing: Counter[str] = Counter()
@@ -450,7 +401,7 @@ def run_worker(config: Config, telemetry: Telemetry | None = None, *, is_fresh: 
         What ended it; StateError when state is uncertain.
     """
     told = telemetry if telemetry is not None else Telemetry()
-    loop = _new_loop()
+    loop = make_loop()
     asyncio.set_event_loop(loop)
 
     async def run() -> None:
@@ -461,26 +412,4 @@ def run_worker(config: Config, telemetry: Telemetry | None = None, *, is_fresh: 
     finally:
         told.emit("worker_stopped")
         told.flush()
-        _end(loop)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
-def _end(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what still runs and give it a moment; a client that waits for a broker which does not answer takes longer than that."""
-    loop.set_exception_handler(lambda _loop, _context: None)
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=_LAST_SECS))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    asyncio.set_event_loop(None)
-    if all(task.done() for task in tasks):
-        loop.close()
+        end_loop(loop)
