@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn
-from models.jit import kernel
-from models.power_kernel import take_roots
+from models.jit import kernel, kernel_bare
+from models.power_kernel import take_root, take_roots
+
+N, MEAN, SUM_SQ = 0, 1, 2
+"""First columns of a row that keeps moments."""
 
 
 @kernel
@@ -43,6 +46,22 @@ def compute_variance(n: float, sum_sq: float) -> float:
 def are_finite(mean: float, sum_sq: float) -> bool:
     """False when a moment overflowed."""
     return math.isfinite(mean) and math.isfinite(sum_sq)
+
+
+@kernel_bare
+def compute_sigma(rows: FloatColumn, slot: int) -> float:
+    """Standard deviation of the samples learned in `slot`; 0.0 when they are fewer than two."""
+    return take_root(compute_variance(rows[slot, N], rows[slot, SUM_SQ]))
+
+
+@kernel_bare
+def learn_moments(rows: FloatColumn, slot: int, y: float) -> bool:
+    """Add a finite `y` to the moments of `slot`; False = refused, because one would overflow."""
+    n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
+    if not are_finite(mean, sum_sq):
+        return False
+    rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ] = n, mean, sum_sq
+    return True
 
 
 @kernel

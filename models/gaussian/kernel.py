@@ -12,8 +12,14 @@ from models.erf_kernel import fill_erf
 from models.gate_kernel import OPEN, admits
 from models.gaussian.state import HEAD, MEAN, SUM_SQ, WINDOW, N
 from models.jit import kernel, kernel_bare, kernel_call, kernel_inline
-from models.moments_kernel import add_sample, are_finite, compute_variance, drop_sample, fill_deviations
-from models.power_kernel import take_root
+from models.moments_kernel import (
+    add_sample,
+    are_finite,
+    compute_sigma,
+    drop_sample,
+    fill_deviations,
+    learn_moments,
+)
 from models.prefetch_kernel import prefetch
 
 SQRT_2 = math.sqrt(2.0)
@@ -28,28 +34,12 @@ Unsigned, as indices are here: an index that cannot be negative needs no test fo
 """
 
 
-@kernel_bare
-def compute_sigma(rows: FloatColumn, slot: int) -> float:
-    """Standard deviation of what `slot` holds; 0.0 when fewer than two samples."""
-    return take_root(compute_variance(rows[slot, N], rows[slot, SUM_SQ]))
-
-
 @kernel
 def score(mean: float, sigma: float, y: float) -> float:
     """Twice the distance of the CDF at `y` from one half; 1.0 when the spread is zero, as in river."""
     if sigma == 0.0:
         return 1.0
     return 2.0 * abs(0.5 * (1.0 + math.erf((y - mean) / sigma / SQRT_2)) - 0.5)
-
-
-@kernel_bare
-def learn_forever(rows: FloatColumn, slot: int, y: float) -> bool:
-    """Add `y` where no window is kept; False = refused, because a moment would overflow."""
-    n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
-    if not are_finite(mean, sum_sq):
-        return False
-    rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ] = n, mean, sum_sq
-    return True
 
 
 @kernel_bare
@@ -82,7 +72,7 @@ def learn_value(rows: FloatColumn, y: float) -> bool:
     """Learn one value in slot 0; one that is not finite is left out."""
     if not math.isfinite(y):
         return False
-    return learn_windowed(rows, 0, y) if rows.shape[1] > WINDOW else learn_forever(rows, 0, y)
+    return learn_windowed(rows, 0, y) if rows.shape[1] > WINDOW else learn_moments(rows, 0, y)
 
 
 @kernel_inline
@@ -100,7 +90,7 @@ def learn_known(rows: FloatColumn, slot: int, y: float) -> None:
     if rows.shape[1] > WINDOW:
         learn_windowed(rows, slot, y)
     else:
-        learn_forever(rows, slot, y)
+        learn_moments(rows, slot, y)
 
 
 @kernel_inline
@@ -151,7 +141,7 @@ def learn_many(
             if has_window:
                 learn_windowed(rows, slot, y)
             else:
-                learn_forever(rows, slot, y)
+                learn_moments(rows, slot, y)
 
 
 @kernel_bare

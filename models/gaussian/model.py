@@ -13,6 +13,7 @@ from models.columnar import Batch
 from models.erf_kernel import find_reach
 from models.gaussian import kernel
 from models.gaussian.state import MEAN, WINDOW, N
+from models.moments_kernel import compute_sigma
 from models.parameters import Parameter
 from models.state_array import StateArray
 
@@ -100,5 +101,5 @@ class GaussianScorer(BoundEstimator):
         return {
             "n_samples": int(self._rows[slot, N]),
             "mean": float(self._rows[slot, MEAN]),
-            "sigma": float(kernel.compute_sigma(self._rows, slot)),
+            "sigma": float(compute_sigma(self._rows, slot)),
         }

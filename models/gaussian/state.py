@@ -5,7 +5,9 @@ Plain floats, because a call with a structured array costs 120 ns more, which is
 
 from __future__ import annotations
 
+from models.moments_kernel import MEAN, SUM_SQ, N
+
 __all__ = ["HEAD", "MEAN", "SUM_SQ", "WINDOW", "N"]
 
-N, MEAN, SUM_SQ, HEAD, WINDOW = 0, 1, 2, 3, 4
+HEAD, WINDOW = 3, 4
 """Columns: samples held, their mean, the sum of squared deviations, where the next sample goes in the window, and the window."""

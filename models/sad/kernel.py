@@ -9,8 +9,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.gate_kernel import OPEN, admits
 from models.jit import kernel, kernel_bare, kernel_call
-from models.moments_kernel import add_sample, are_finite, compute_variance, fill_deviations
-from models.power_kernel import take_root
+from models.moments_kernel import compute_sigma, fill_deviations, learn_moments
 from models.prefetch_kernel import prefetch
 from models.quantile.kernel import get_quantile, update_quantile
 from models.sad.state import ESTIMATE, MEAN, SUM_SQ, N
@@ -28,28 +27,12 @@ def get_center(rows: FloatColumn, slot: int) -> float:
     return float(rows[slot, MEAN])
 
 
-@kernel
-def compute_sigma(rows: FloatColumn, slot: int) -> float:
-    """Standard deviation of `slot`."""
-    return take_root(compute_variance(rows[slot, N], rows[slot, SUM_SQ]))
-
-
 @kernel_call
 def score_value(rows: FloatColumn, grace_period: int, y: float) -> float:
     """Score of one value by slot 0; 0.0 in the grace period and for a value that is not finite."""
     if rows[0, N] < grace_period or not math.isfinite(y):
         return 0.0
     return min(abs((y - get_center(rows, 0)) / (compute_sigma(rows, 0) + 1e-10)), MAX_FLOAT)
-
-
-@kernel_bare
-def learn_moments(rows: FloatColumn, slot: int, y: float) -> bool:
-    """Learn one finite value but for the median; False = refused, because a moment would overflow."""
-    n, mean, sum_sq = add_sample(rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ], y)
-    if not are_finite(mean, sum_sq):
-        return False
-    rows[slot, N], rows[slot, MEAN], rows[slot, SUM_SQ] = n, mean, sum_sq
-    return True
 
 
 @kernel_call

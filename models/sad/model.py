@@ -10,6 +10,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, ScoreKind, Scores, Snapshot
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
+from models.moments_kernel import compute_sigma
 from models.parameters import GRACE_PERIOD, Parameter
 from models.quantile.state import make_p2_row, pack_estimates
 from models.sad import kernel
@@ -103,5 +104,5 @@ class StandardAbsoluteDeviation(BoundEstimator):
         return {
             "n_samples": int(self._rows[slot, N]),
             "center": float(kernel.get_center(self._rows, slot)),
-            "sigma": float(kernel.compute_sigma(self._rows, slot)),
+            "sigma": float(compute_sigma(self._rows, slot)),
         }

@@ -5,7 +5,9 @@ Plain floats, because a call with a structured array costs 120 ns more, which is
 
 from __future__ import annotations
 
+from models.moments_kernel import MEAN, SUM_SQ, N
+
 __all__ = ["ESTIMATE", "MEAN", "SUM_SQ", "N"]
 
-N, MEAN, SUM_SQ, ESTIMATE = 0, 1, 2, 3
+ESTIMATE = 3
 """Columns: samples learned, their mean, the sum of squared deviations, and from there the median's P² estimate if one is kept."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from pipeline.engine.dead_letter import DeadLetter
 from pipeline.engine.dirty_blocks import BLOCK_SLOTS, DirtyBlocks
 from pipeline.engine.explanation import explain_rate, format_duration
 from pipeline.engine.flow_output import Observer, RankedAnomaly
+from pipeline.engine.lane_output import Coverage, LaneOutput
 from pipeline.engine.model_fault import ModelFault
 from pipeline.engine.outcome import RecordOutcomes
 from pipeline.engine.report import Place, Reporter
@@ -38,7 +39,7 @@ from pipeline.logs.mined_lines import CEILING_REASON, MinedLines, NewTemplate
 from pipeline.logs.miner import LogMiner
 from pipeline.samples.batch import SampleBatch
 
-__all__ = ["SNAPSHOT_VERSION", "Coverage", "Lane", "LaneOutput"]
+__all__ = ["SNAPSHOT_VERSION", "Lane"]
 
 SNAPSHOT_VERSION = 2
 """Written.  Version 1, which can be read as well, had labels as objects."""
@@ -49,40 +50,6 @@ _REQUEST_BYTES = 1 << 19
 _NS_PER_MS = 1_000_000
 _LATEST_MS = 7_258_118_400_000
 """Broker timestamps from here on are as good as none."""
-
-
-class LaneOutput(NamedTuple):
-    """What a batch of records came to, each in order of the log."""
-
-    anomalies: list[Anomaly]
-    dead_letters: list[DeadLetter]
-
-
-class Coverage(NamedTuple):
-    """How much of what is sent is watched.
-
-    Attributes
-    ----------
-    n_series : int
-        Live series.
-    n_ready : int
-        Those whose last sample could have been found anomalous.
-    n_warming : int
-        Those that have a detector, which cannot tell yet.
-    n_silent : int
-        Those that are silent now.
-    n_evicted_total : int
-        Series forgotten so far.
-    failing : dict of str to int
-        By detector, series that cannot be scored because the model raises; those without any left out.
-    """
-
-    n_series: int
-    n_ready: int
-    n_warming: int
-    n_silent: int
-    n_evicted_total: int
-    failing: dict[str, int]
 
 
 class Lane:

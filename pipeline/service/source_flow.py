@@ -9,7 +9,7 @@ from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config, SourceTopic
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
-from pipeline.engine.lane import Coverage, LaneOutput
+from pipeline.engine.lane_output import Coverage, LaneOutput
 from pipeline.errors import PoisonError, StateError
 from pipeline.failpoint import reach
 from pipeline.service.durable_lane import DurableLane

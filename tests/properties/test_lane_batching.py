@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pipeline.config.schema import Config
 from pipeline.engine.anomaly import Anomaly
-from pipeline.engine.lane import Lane, LaneOutput
+from pipeline.engine.lane import Lane
+from pipeline.engine.lane_output import LaneOutput
 from tests.properties.naughty_log import NAUGHTY, START_MS, Row, batch_of, make_config, naughty_log, split
 
 SEEDS = st.integers(0, 2**32)

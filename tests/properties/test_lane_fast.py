@@ -14,7 +14,8 @@ from pipeline.codecs.fetched import Stop, read_fetched
 from pipeline.codecs.metric_json import MetricJsonCodec
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
-from pipeline.engine.lane import Lane, LaneOutput
+from pipeline.engine.lane import Lane
+from pipeline.engine.lane_output import LaneOutput
 from tests.properties.naughty_log import START_MS, Row, batch_of, make_config, naughty_log, split
 from tests.unit.codecs.metric_cases import make_record
 from tests.unit.codecs.wire import GZIP, LZ4, SNAPPY, ZSTD, pack_batch

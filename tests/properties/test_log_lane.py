@@ -21,7 +21,8 @@ from pipeline.config.schema import (
     ModelSettings,
     SourceTopic,
 )
-from pipeline.engine.lane import Lane, LaneOutput
+from pipeline.engine.lane import Lane
+from pipeline.engine.lane_output import LaneOutput
 from tests.properties.naughty_log import START_MS, Row, split
 
 WORDS = ["disk", "peer", "block", "node", "vote", "cache", "timeout", "started", "failed", "slow", "login", "key"]
