@@ -21,10 +21,11 @@ from pipeline.engine.accounting import DEAD_LETTERED, DUPLICATE, FILTERED, LATE,
 from pipeline.engine.anomaly import Anomaly, AnomalyPhase
 from pipeline.engine.dirty_blocks import DirtyBlocks
 from pipeline.engine.episode_kernel import CLEARED
-from pipeline.engine.flow_output import EVICTED, HEARD, KNOWN, NEWS, POINT, SILENT, VECTOR, FlowOutput, Observer, RankedAnomaly
+from pipeline.engine.flow_output import EVICTED, HEARD, KNOWN, NEWS, POINT, SILENT, FlowOutput, Observer, RankedAnomaly
 from pipeline.engine.news import News, OpenNews
 from pipeline.engine.report import Context, Place, Reporter
 from pipeline.engine.routing import Detectors, choose_detectors
+from pipeline.engine.vector_reports import close_periods
 from pipeline.errors import RecordError
 from pipeline.logs.mined_lines import NewTemplate
 from pipeline.samples import lateness
@@ -137,7 +138,7 @@ class SeriesFlow:
                     anomalies += [RankedAnomaly(at.offset, at.position, KNOWN, anomaly) for anomaly in known]
             self._score(samples, begin, end, verdicts, turns, outcome, anomalies, accounting)
             if is_due and self.detectors.groups:
-                anomalies += self._close_periods(self._place_of_look(samples, end), accounting)
+                anomalies += close_periods(self.detectors.groups, self._reporter, self._place_of_look(samples, end), accounting)
             if idle.size:
                 self._evict(samples, end, idle, anomalies, accounting)
             self.dirty.mark(samples.slot[begin:end])
@@ -346,33 +347,6 @@ class SeriesFlow:
                 )
                 anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, turn.rank, anomaly))
         self.clock.remember(taken.slot, taken.event_time_ns, taken.value)
-
-    def _close_periods(self, place: Place, accounting: Accounting | None) -> list[RankedAnomaly]:
-        """Score the vectors of the groups whose periods are over."""
-        anomalies: list[RankedAnomaly] = []
-        for group in self.detectors.groups:
-            for found in group.close(place.event_time_ns, place, is_told=accounting is not None):
-                events = found.findings.events
-                if accounting is None:
-                    continue
-                for ordinal, phase in enumerate(events.phase.tolist()):
-                    number = int(found.findings.samples.slot[events.sample[ordinal]])
-                    i = int(events.sample[ordinal])
-                    anomaly = self._reporter.report_vector(
-                        group.detector,
-                        found.findings,
-                        ordinal,
-                        group.table.label_set(number),
-                        dict(zip(group.features, found.vectors[i].tolist(), strict=True)),
-                        dict(zip(group.features, found.contributions[i].tolist(), strict=True)),
-                        group.target,
-                    )
-                    # Its own position stands behind the record; in order it comes before what ends at the same look.
-                    anomalies.append(RankedAnomaly(place.offset, place.position, VECTOR, anomaly))
-                    accounting.anomalous["reported"] += phase != CLEARED
-                accounting.anomalous["folded"] += events.n_folded
-                accounting.anomalous["direction"] += events.n_wrong_side
-        return anomalies
 
     def _evict(
         self,
