@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from models.base import FloatColumn
-from models.jit import kernel_bare
+from models.jit import kernel_bare, kernel_inline
 from models.quantile.kernel import get_quantile, update_quantile
 
 OPEN, THRESHOLD = 0.0, 1.0
@@ -29,7 +29,7 @@ def admits_by_quantile(rule: FloatColumn, rows: FloatColumn, slot: int, score: f
     return rule[3] == 0.0 or not is_anomaly
 
 
-@kernel_bare
+@kernel_inline
 def admits(rule: FloatColumn, rows: FloatColumn, slot: int, score: float) -> bool:
     """True when the sample that scored `score` may be learned; the score joins the quantile of a quantile rule."""
     if rule[0] == OPEN:

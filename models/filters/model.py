@@ -124,7 +124,9 @@ class Filter(ColumnarEstimator):
     def learn_one(self, x: Any, y: float | None = None) -> None:
         """Learn in slot 0 what the cut lets through; a sample without a finite value is passed over."""
         detector: Any = self._detector
-        if not _has_value(x if y is None else y, getattr(detector, "feature_names", None)):
+        value = x if y is None else y
+        # A plain number, the usual case, is told from the rest at once: the general question takes as long as scoring.
+        if not (math.isfinite(value) if type(value) is float else _has_value(value, getattr(detector, "feature_names", None))):
             return
         score = self.score_one(x, y)
         self.reserve(1)
