@@ -143,7 +143,8 @@ def make_cost_table(numbers: dict[str, Any]) -> str:
         "## Cost",
         "",
         f"Nanoseconds of CPU time per sample, score and learn, median of the repeats, batches of 10,000 over 1, 1,000 and 100,000 "
-        f"series in random order; river one by one, in the same run: `streamwarden bench models`. "
+        f"series in random order; river one by one, in the same run: `streamwarden bench models` (commit af9c776, nothing else on the "
+        f"machine). "
         f"{machine['cpu']}, {machine['n_cpus']} cores, Python "
         f"{machine['python']}, river {machine['river']}, numba {machine['numba']}. In brackets: times river's speed. "
         "`-` = river has no such model, or left out: too much memory.",
@@ -171,9 +172,6 @@ def make_cost_table(numbers: dict[str, Any]) -> str:
     missed = [f"{n:,} series" for n, value in means if value["geometric_mean"] < 100.0]
     slower = summary["slower_than_river_one_by_one"]
     lines += [
-        "",
-        "The default detector and the random cut forest were measured in a run of their own, beside other work on the machine (commit "
-        "3aaeb27): river has neither.",
         "",
         f"Geometric mean of the speed-up over the cases of `river.anomaly`: {told}. "
         + (f"The aim of 100 is missed over {' and '.join(missed)}. " if missed else "The aim is 100. ")

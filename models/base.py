@@ -216,17 +216,17 @@ class Estimator(ABC):
         """
 
     def withhold(self, slots: IntColumn, before: Snapshot) -> None:
-        """Take back what the last sample has taught the series in `slots`, because a filter keeps it out.
+        """Take back what its last sample has taught each series in `slots`, because a filter keeps it out.
 
         What a model keeps of its own scores stays, as where the errors of a forecaster set the threshold they are judged by: kept
         out as well, no error could ever move it.
 
         Parameters
         ----------
-        slots : (1,) int64
-            The series.
+        slots : (B,) int64
+            The series, each once.
         before : dict
-            Its snapshot before the sample.
+            Their snapshot before the sample.
         """
         self.restore(slots, before)
 

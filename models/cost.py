@@ -41,6 +41,8 @@ _COST_BY_NAME: dict[str, Callable[[Numbers], float]] = {
 }
 # Of a filter or predictive detection itself, without the model inside.
 _COST_AROUND = 0.1
+# Of a filter around a model that knows no gate (`models.filters.run_ahead`), where a few samples in a hundred are refused.
+_COST_OF_RUNNING_AHEAD = 1.0
 
 # Of river's own models, called from here sample by sample, with default parameters.
 _COST_BY_RIVER_PATH = {
@@ -102,6 +104,8 @@ def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
     --------
     >>> relative_cost("gaussian_scorer", {}), relative_cost("threshold_filter", {"detector": {"model": "gaussian_scorer"}})
     (0.06, 0.16)
+    >>> relative_cost("threshold_filter", {"detector": {"model": "holt_winters"}, "threshold": 5.0})
+    1.2
     >>> relative_cost("loda", {"n_random_cuts": 20}), relative_cost("river_model", {"path": "river.anomaly.LODA"})
     (1.6, 1200.0)
     >>> steps = [{"path": "river.preprocessing.MinMaxScaler"}, {"path": "river.anomaly.LODA"}]
@@ -116,7 +120,12 @@ def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
         cost = _COST_BY_NAME[name](lambda key: _get_number(name, parameters, key))
     else:
         inside = parameters.get("detector") or parameters["forecaster"]
-        cost = _COST_AROUND + relative_cost(inside["model"], inside.get("parameters", {}))
+        runs_ahead = "detector" in parameters and not getattr(registry.model_class(inside["model"]), "has_gate", False)
+        cost = (
+            _COST_AROUND
+            + (_COST_OF_RUNNING_AHEAD if runs_ahead else 0.0)
+            + relative_cost(inside["model"], inside.get("parameters", {}))
+        )
     return float(f"{cost:.2g}")
 
 

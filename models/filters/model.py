@@ -13,6 +13,7 @@ from models import gate_kernel as kernel
 from models.base import BoolColumn, Estimator, Fault, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import SnapshotError
+from models.filters.run_ahead import score_learn_ahead
 from models.gate import Gate, make_quantile_rule, make_threshold_rule
 from models.parameters import Parameter
 from models.quantile.state import P2_WIDTH, make_p2_row, pack_estimates
@@ -28,8 +29,8 @@ _PROTECT = Parameter("protect", "bool", True, "True keeps samples above the cut 
 class Filter(ColumnarEstimator):
     """Base of the filters.  Scores, readiness, expected value and scale are the detector's.
 
-    A detector whose kernels know the gate (`ColumnarEstimator.has_gate`) runs as fast as without a filter.  Any other one is run
-    sample by sample: learned, and put back to the state before when the sample was above the cut.
+    A detector whose kernels know the gate (`ColumnarEstimator.has_gate`) runs as fast as without a filter.  Any other one runs ahead,
+    and goes back to where a sample was above the cut (`models.filters.run_ahead`).
     """
 
     score_kind: ClassVar[ScoreKind] = "raw"
@@ -232,16 +233,7 @@ class Filter(ColumnarEstimator):
         if isinstance(self._detector, ColumnarEstimator) and self._detector.has_gate:
             ready[:] = self._detector.score_learn_many(batch.slots, batch.event_time_ns, batch.X, out)
             return
-        for i in range(batch.slots.size):
-            row = slice(i, i + 1)
-            slots = batch.slots[row]
-            before = self._detector.snapshot(slots)
-            ready[row] = self._detector.score_learn_many(
-                slots, batch.event_time_ns[row], batch.X[row], Scores(*(column[row] for column in out))
-            )
-            is_learned = bool(np.isfinite(batch.X[row]).any())
-            if is_learned and not kernel.admits(self._rule, self._rows, int(slots[0]), float(out.score[i])):
-                self._detector.withhold(slots, before)
+        score_learn_ahead(self._detector, self._rule, self._rows, batch, out, ready)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._detector.describe(slot)["ready"])
