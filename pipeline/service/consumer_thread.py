@@ -153,7 +153,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self.thread_loop.call_soon_threadsafe(self._grant_again, tp, grant)
 
     def withdraw_grants(self) -> None:
-        """Read nothing more until granted anew."""
+        """Read nothing more until granted anew; called from the main loop as well as from the thread."""
         self._grants.clear()
 
     async def committed_offsets(self, tps: set[TP]) -> dict[TP, int | None]:
@@ -244,7 +244,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 del fetcher._records[key]
                 fetcher._notify(fetcher._wait_consume_future)
             if batch is not None:
-                del self._grants[tp]
+                # The main loop may have withdrawn it meanwhile; a batch of a withdrawn grant is dropped there and read again.
+                self._grants.pop(tp, None)
                 self._next_offset[tp] = batch.next_offset
                 taken.append((tp, FetchedBatch(grant, batch)))
         return taken

@@ -43,7 +43,10 @@ class Fetched:
         self.fetcher = SimpleNamespace(_records=records, _notify=self._notify, _wait_consume_future=None)
         subscription = SimpleNamespace(assignment=assignment)
         self.consumer: Any = SimpleNamespace(
-            _fetcher=self.fetcher, _subscription=SimpleNamespace(reassignment_in_progress=False, subscription=subscription)
+            _fetcher=self.fetcher,
+            _subscription=SimpleNamespace(
+                reassignment_in_progress=False, subscription=subscription, is_assigned=self.states.__contains__
+            ),
         )
         self.thread: Any = object.__new__(BatchConsumerThread)
         self.thread.app = SimpleNamespace(telemetry=self.telemetry)
@@ -83,6 +86,21 @@ def test_a_damaged_batch_costs_no_other_partition_its_records(take: TakeBatch, m
         assert [state.position for state in fetched.states.values()] == [2, 0, 2, 3]
         assert [state.paused for state in fetched.states.values()] == [False, True, True, False]
         assert fetched.thread._grants == {TP("t", 1): 1, TP("t", 2): 2}
+
+    asyncio.run(run())
+
+
+def test_a_grant_may_be_withdrawn_by_another_thread_while_its_batch_is_read() -> None:
+    async def run() -> None:
+        def withdrawn_meanwhile(*arguments: Any) -> Any:
+            fetched.thread.withdraw_grants()
+            return take_records(*arguments)
+
+        fetched = Fetched(withdrawn_meanwhile, MemoryRecords, GOOD, MORE)
+        # The first is given out with the number of its grant, by which whoever withdrew it knows it; the second is not read any more.
+        [(tp, batch)] = fetched.thread._take_ready(fetched.consumer)
+        assert (tp, batch.grant) == (TP("t", 0), 1)
+        assert fetched.thread._grants == {}
 
     asyncio.run(run())
 
