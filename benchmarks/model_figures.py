@@ -47,6 +47,8 @@ FIGURE_PARAMETERS: dict[str, dict[str, Any]] = {
 
 TAIL_CUT = 1e-4
 BAND_SCALES = 3.0
+BAND_STEP = 2
+"""Of so many samples one is a corner of the band, so that a figure stays small."""
 
 
 class Flagged(NamedTuple):
@@ -117,14 +119,16 @@ def draw_figure(title: str, flow: FloatColumn, found: Flagged) -> str:
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    mpl.rcParams |= {"svg.hashsalt": "streamwarden", "svg.fonttype": "none", "font.size": 9}
+    mpl.rcParams |= {"svg.hashsalt": "streamwarden", "svg.fonttype": "none", "path.simplify_threshold": 0.4, "font.size": 9}
     days = np.arange(flow.size) / DAY
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 3.6), sharex=True, height_ratios=(2, 1), layout="constrained")
     above.set_ylim(-0.06 * flow.max(), 1.12 * flow.max())
     if np.isfinite(found.expected[found.ready]).any():
         reach = BAND_SCALES * np.nan_to_num(found.scale)
         low, high = np.clip([found.expected - reach, found.expected + reach], *above.get_ylim())
-        above.fill_between(days, low, high, where=found.ready, color="#1f6f5c", alpha=0.25, linewidth=0)
+        every = slice(None, None, BAND_STEP)
+        shown = days[every], low[every], high[every]
+        above.fill_between(*shown, where=found.ready[every], color="#1f6f5c", alpha=0.25, linewidth=0)
         expected = np.where(found.ready, np.clip(found.expected, *above.get_ylim()), np.nan)
         above.plot(days, expected, color="#1f6f5c", linewidth=0.6, label="expected")
     above.plot(days, flow, color="#3a5a8c", linewidth=0.8, label="flow")

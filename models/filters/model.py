@@ -146,22 +146,7 @@ class Filter(ColumnarEstimator):
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """What each feature adds to the score of `x` in `slot`, as the detector tells it.
 
-        Parameters
-        ----------
-        slot : int
-            A reserved slot.
-        x : (F,) float64
-            The sample; nothing is learned.
-
-        Returns
-        -------
-        (F,) float64
-            Greater = more to blame; zeros when the detector does not tell.
-
-        Raises
-        ------
-        SlotError
-            The slot is not reserved.
+        See `MultivariateEstimator.contributions`; zeros when the detector does not tell.
 
         Examples
         --------

@@ -160,22 +160,7 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """What each column adds to the absolute error of the forecast, in units of the value: the score itself is cut off at 1.0.
 
-        Parameters
-        ----------
-        slot : int
-            A reserved slot.
-        x : (F,) float64
-            The sample; nothing is learned.
-
-        Returns
-        -------
-        (F,) float64
-            See `LinearRegression.contributions`; of a forecaster of one value the error.
-
-        Raises
-        ------
-        SlotError
-            The slot is not reserved.
+        See `LinearRegression.contributions`; of a forecaster of one value the error.
         """
         if isinstance(self._forecaster, LinearRegression):
             return self._forecaster.contributions(slot, x)

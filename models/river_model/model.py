@@ -387,23 +387,8 @@ class RiverModel(ColumnarEstimator):
 
         Of a model that says what it expects, absolute errors stand for the scores.
 
-        Parameters
-        ----------
-        slot : int
-            A reserved slot.
-        x : (F,) float64
-            The sample; nothing is learned.
-
-        Returns
-        -------
-        (F,) float64
-            Greater = more to blame; the target's is the whole, for without it there is no score.  0.0 where a feature is missing, or
-            the model cannot do without it.
-
-        Raises
-        ------
-        SlotError
-            The slot is not reserved.
+        See `MultivariateEstimator.contributions`; the target's is the whole, for without it there is no score, and 0.0 stands where the
+        model cannot do without a feature.
 
         Examples
         --------

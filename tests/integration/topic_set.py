@@ -201,6 +201,6 @@ class TopicSet:
                 try:
                     future.result(20)
                 except KafkaException as problem:
-                    # A busy broker's answer may come late: the request is then made again, and the topic is gone already.
+                    # Gone already, which is what is wanted: a list of topics may be older than a deletion.
                     if problem.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                         raise

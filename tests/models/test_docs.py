@@ -26,7 +26,7 @@ def test_model_is_documented(name: str) -> None:
         assert parameter.sentence in section
     figure = DOCS / "figures" / f"{name}.svg"
     assert f"figures/{name}.svg" in section
-    assert figure.stat().st_size < 100_000
+    assert figure.stat().st_size < 60_000
     assert ElementTree.parse(figure).getroot().tag.endswith("svg")
     shown = json.loads(section.split("With `")[-1].split("`.")[0])
     assert registry.build(name, shown)
