@@ -19,16 +19,18 @@ KERNELS ?=
 BENCH ?=
 TESTS ?=
 PROCESSES ?= auto
+TIMES ?= 20
 
 say = printf 'streamwarden: %s\n'
 
-.PHONY: help venv packages install warm demo test lowest soak gates check format bench lock clean distclean
+.PHONY: help venv packages install warm demo test lowest soak fuzz gates check format bench lock clean distclean
 
 help:
 	@echo 'make demo     a broker, a worker, a simulated network in which things go wrong, and what was caught (a minute, live in the terminal)'
 	@echo 'make test     all tests, on Apache Kafka where Java 17 and Maven are there'
 	@echo 'make gates    ruff, mypy, import-linter, the shipped configuration'
 	@echo 'make soak     the long tests'
+	@echo 'make fuzz     every property with TIMES=20 times its examples, new ones in each run (make test draws the same ones every time)'
 	@echo 'make lowest   the tests that need no broker, with the lowest versions that pyproject.toml allows'
 	@echo 'make bench    the benchmark of the pipeline, or with BENCH=name another of `streamwarden bench --help`'
 	@echo 'make install  only what runs it, in VENV=folder (make packages: without Streamwarden itself); docker/Dockerfile does it so'
@@ -95,6 +97,10 @@ test: $(VENV)/dev.stamp
 soak: $(VENV)/dev.stamp
 	@$(say) 'the long tests'
 	@$(BIN)/python -m pytest -m soak $(TESTS) $(ARGS)
+
+fuzz: $(VENV)/dev.stamp
+	@$(say) 'every property with $(TIMES) times its examples'
+	@$(BIN)/python -m pytest -m 'not integration' --times $(TIMES) --numprocesses $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS) $(ARGS)
 
 # The upper bounds are what requirements.lock was made under, which every other run has.
 lowest: $(BIN)/python

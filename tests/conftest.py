@@ -10,10 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from pipeline.demo.brokers.embedded import EmbeddedBroker
 from pipeline.errors import BrokerError
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("any", derandomize=False, suppress_health_check=list(HealthCheck))
+# One commit, one verdict: whoever changes nothing sees what everybody saw.  `make fuzz` is where new examples are looked for.
+settings.load_profile("same")
 
 REQUIRE_KAFKA = "STREAMWARDEN_REQUIRE_KAFKA"
 """Environment variable: 1 = no other broker will do, and a run without any integration test on Apache Kafka has failed (CI)."""
@@ -78,6 +84,35 @@ def make_kafka() -> Iterator[Callable[..., ApacheKafka]]:
                 pytest.skip(f"needs Apache Kafka itself: {error}")
 
         yield make
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--times`."""
+    parser.addoption(
+        "--times", type=int, default=0, help="only properties, each with so many times its examples, new ones every time"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let examples be drawn at random where they are looked for; before the tests are read, which copy what holds then."""
+    if config.getoption("--times"):
+        settings.load_profile("any")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--times`: leave the properties, and multiply their examples."""
+    times = config.getoption("--times")
+    if not times:
+        return
+    properties = [item for item in items if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in properties])
+    items[:] = properties
+    for item in properties:
+        test = getattr(item.obj, "__func__", item.obj)
+        own = getattr(test, "_hypothesis_internal_use_settings", None) or settings.default
+        assert own is not None
+        test._hypothesis_internal_use_settings = settings(own, max_examples=own.max_examples * times)
+        item.add_marker(pytest.mark.timeout(0))
 
 
 @pytest.hookimpl(wrapper=True)

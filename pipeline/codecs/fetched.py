@@ -242,7 +242,8 @@ def _choose(
     is_control = (headers[:, ATTRIBUTES] & _CONTROL) != 0
     if not aborted and not since_before:
         return (headers[~is_control] if is_control.any() else headers), frozenset(), []
-    waiting = sorted(aborted or (), key=lambda one: one[1], reverse=True)
+    # Equal offsets stand in the order of their producers: what is left over is the same however often it is handed on.
+    waiting = sorted(aborted or (), key=lambda one: (one[1], one[0]), reverse=True)
     aborting = set(since_before)
     chosen: list[int] = []
     for i, (start, end, attributes, base_offset, producer_id) in enumerate(

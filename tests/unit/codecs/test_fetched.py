@@ -286,6 +286,15 @@ def test_parts_of_a_fetch_come_to_what_it_comes_to_at_once(
     assert part[1:] == whole[1:]
 
 
+def test_what_is_left_of_aborted_transactions_keeps_its_order() -> None:
+    """Handing on what is left over changes nothing in it, also where two begin at one offset."""
+    data = pack_batch(SAMPLE) * 3
+    left = [(1, 90), (0, 90), (2, 80)]
+    for _ in range(3):
+        left = read_fetched("t", 0, data, aborted=left).aborted
+        assert left == [(2, 80), (0, 90), (1, 90)]
+
+
 def test_a_part_ends_before_the_batch_that_would_bring_too_much() -> None:
     sizes = [3, 3, 9, 1]
     data = b"".join(pack_batch([Row(20 * i + k, 0, None, b"v") for k in range(n)], compression=LZ4) for i, n in enumerate(sizes))
