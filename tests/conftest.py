@@ -93,6 +93,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(scope="session")
+def times(request: pytest.FixtureRequest) -> int:
+    """How many times its examples a property draws that is made inside of a test; who asks for it counts as a property."""
+    return max(1, int(request.config.getoption("--times")))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let examples be drawn at random where they are looked for; before the tests are read, which copy what holds then."""
     if config.getoption("--times"):
@@ -104,15 +110,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     times = config.getoption("--times")
     if not times:
         return
-    properties = [item for item in items if isinstance(item, pytest.Function) and hasattr(item.obj, "hypothesis")]
-    config.hook.pytest_deselected(items=[item for item in items if item not in properties])
+    functions = [item for item in items if isinstance(item, pytest.Function)]
+    properties = [item for item in functions if hasattr(item.obj, "hypothesis") or "times" in item.fixturenames]
+    chosen = set(properties)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = properties
     for item in properties:
-        test = getattr(item.obj, "__func__", item.obj)
+        item.add_marker(pytest.mark.timeout(0))
+    # One function stands behind all parameters of a test: it is multiplied once.
+    for test in {getattr(item.obj, "__func__", item.obj) for item in properties if hasattr(item.obj, "hypothesis")}:
         own = getattr(test, "_hypothesis_internal_use_settings", None) or settings.default
         assert own is not None
         test._hypothesis_internal_use_settings = settings(own, max_examples=own.max_examples * times)
-        item.add_marker(pytest.mark.timeout(0))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -76,8 +76,8 @@ def _try(factory: EstimatorFactory, n_examples: int, *, derandomize: bool = True
 
 
 @pytest.mark.parametrize(("name", "number"), _variants())
-def test_bits_do_not_depend_on_the_cutting(name: str, number: int) -> None:
-    _try(_get_factory(name, number), 20)
+def test_bits_do_not_depend_on_the_cutting(name: str, number: int, times: int) -> None:
+    _try(_get_factory(name, number), 20 * times, derandomize=times == 1)
 
 
 @pytest.mark.soak

@@ -87,11 +87,11 @@ step = st.tuples(
 )
 
 
-def test_followed_is_as_good_as_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_followed_is_as_good_as_read(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr("pipeline.service.standby._RETRY_SECS", 0.0)
     n_used = 0.0
 
-    @settings(max_examples=200, deadline=None, derandomize=True)
+    @settings(max_examples=200 * times, deadline=None)
     @given(st.lists(step, min_size=5, max_size=40))
     def run_case(todo: list[tuple[int, str, dict[str, bytes], bool]]) -> None:
         nonlocal n_used
