@@ -11,7 +11,6 @@ therefore too high rather than too low: every series changes between any two che
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from statistics import median
@@ -20,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser, positive_number
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import Worker
 from benchmarks.pipeline.run import open_broker
@@ -45,15 +45,19 @@ def summarise(with_us: list[float], without_us: list[float]) -> dict[str, float]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="streamwarden bench checkpoints", description=__doc__.splitlines()[0] if __doc__ else None
-    )
-    parser.add_argument("--workload", default="native-100k", choices=sorted(WORKLOADS))
-    parser.add_argument("--messages", type=int, default=8_000_000)
+    parser = make_parser("checkpoints", __doc__)
     parser.add_argument(
-        "--interval-secs", type=float, default=2.0, help="worker.checkpoint_interval_secs of the one that has them"
+        "--workload",
+        default="native-100k",
+        choices=sorted(WORKLOADS),
+        metavar="NAME",
+        help=f"one of {', '.join(sorted(WORKLOADS))}",
     )
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--messages", type=at_least(1), default=8_000_000, help="messages on the topic")
+    parser.add_argument(
+        "--interval-secs", type=positive_number, default=2.0, help="worker.checkpoint_interval_secs of the one that has them"
+    )
+    parser.add_argument("--repeats", type=at_least(1), default=3, help="runs of each")
     parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
     parser.add_argument("--json", metavar="FILE", help="where every repeat goes, with machine, versions, commit and seed")
     chosen = parser.parse_args(arguments)

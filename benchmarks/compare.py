@@ -12,13 +12,13 @@ every repeat before.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import make_parser, positive_number
 from benchmarks.measures import Measure, measures_of, subject_of
 from benchmarks.results import read_result
 
@@ -63,10 +63,10 @@ def make_table(title: str, pairs: list[tuple[Measure, Measure]], worse: list[boo
 
 def main(arguments: list[str] | None = None) -> int:
     """Compare from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench compare", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("before", type=Path)
-    parser.add_argument("after", type=Path)
-    parser.add_argument("--tolerance", type=float, default=0.15, help="part by which a figure may become worse")
+    parser = make_parser("compare", __doc__)
+    parser.add_argument("before", type=Path, help="a file that --json of a benchmark wrote")
+    parser.add_argument("after", type=Path, help="a later one of the same benchmark")
+    parser.add_argument("--tolerance", type=positive_number, default=0.15, help="part by which a figure may become worse")
     parser.add_argument("--times", action="store_true", help="judge times too; for runs on one machine that did nothing else")
     chosen = parser.parse_args(arguments)
     try:

@@ -28,6 +28,7 @@ from confluent_kafka.admin import NewTopic
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser, positive_number
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import make_config, write_config
 from benchmarks.pipeline.run import open_broker
@@ -254,13 +255,17 @@ def make_table(results: list[dict[str, Any]]) -> Table:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench latency", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--shares", nargs="+", type=float, default=[0.25, 0.5, 0.8], help="parts of the sustained rate")
-    parser.add_argument("--seconds", type=float, default=30.0, help="length of each load")
-    parser.add_argument("--spikes", type=int, default=600, help="anomalies in each load; all loads together at most 2,000")
-    parser.add_argument("--messages", type=int, default=2_000_000, help="messages by which the sustained rate is measured")
+    parser = make_parser("latency", __doc__)
+    parser.add_argument("--shares", nargs="+", type=positive_number, default=[0.25, 0.5, 0.8], help="parts of the sustained rate")
+    parser.add_argument("--seconds", type=positive_number, default=30.0, help="length of each load")
     parser.add_argument(
-        "--linger-ms", type=float, default=5.0, help="the generator's; before the append, so only in the due figures"
+        "--spikes", type=at_least(1), default=600, help="anomalies in each load; all loads together at most 2,000"
+    )
+    parser.add_argument(
+        "--messages", type=at_least(1), default=2_000_000, help="messages by which the sustained rate is measured"
+    )
+    parser.add_argument(
+        "--linger-ms", type=positive_number, default=5.0, help="the generator's; before the append, so only in the due figures"
     )
     parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
     parser.add_argument("--json", metavar="FILE", help="where the figures go, with machine, versions, commit and seed")

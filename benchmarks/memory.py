@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.machine import describe_machine
 from benchmarks.series_lanes import MIB, SOURCE, feed, make_config, peak_bytes, resident_bytes, run_apart, workload_of
 from pipeline.engine.lane import Lane
@@ -55,14 +56,20 @@ def measure(model: str, n_series: int, n_rounds: int, context_samples: int | Non
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench memory", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = make_parser("memory", __doc__)
     parser.add_argument(
         "--models", nargs="+", default=["gaussian_scorer", "default"], metavar="NAME", help="registered names, or default"
     )
-    parser.add_argument("--series", nargs="+", type=int, default=[100_000, 1_000_000])
-    parser.add_argument("--rounds", type=int, default=2, help="samples of every series")
-    parser.add_argument("--context-samples", type=int, help="recent samples kept per series; else the default")
-    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument(
+        "--series",
+        nargs="+",
+        type=at_least(1),
+        default=[100_000, 1_000_000],
+        help="numbers of series; 100,000 and a million when left out",
+    )
+    parser.add_argument("--rounds", type=at_least(1), default=2, help="samples of every series")
+    parser.add_argument("--context-samples", type=at_least(0), help="recent samples kept per series; else the default")
+    parser.add_argument("--repeats", type=at_least(1), default=1, help="processes of each kind")
     parser.add_argument("--json", metavar="FILE", help="where every repeat goes")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)

@@ -12,7 +12,6 @@ What is not measured: decoding, slot look-up, thresholds (see the pipeline bench
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import make_parser, positive_number
 from benchmarks.machine import describe_machine
 from benchmarks.model_cases import CASES, Case
 from benchmarks.model_timing import median, time_batches, time_compilation, time_one_by_one, time_river
@@ -102,11 +102,13 @@ def make_table(results: list[dict[str, Any]], compilation: dict[str, dict[str, f
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench models", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = make_parser("models", __doc__)
     parser.add_argument("--only", nargs="*", metavar="ID", help="cases to run; all when left out")
-    parser.add_argument("--secs", type=float, default=0.2, help="least seconds a cell is repeated")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--memory-gb", type=float, default=3.0, help="cells whose state needs more are left out, and say so")
+    parser.add_argument("--secs", type=positive_number, default=0.2, help="least seconds a cell is repeated")
+    parser.add_argument("--seed", type=int, default=42, help="of the samples")
+    parser.add_argument(
+        "--memory-gb", type=positive_number, default=3.0, help="cells whose state needs more are left out, and say so"
+    )
     parser.add_argument("--no-compile", action="store_true", help="leave the compile times out")
     parser.add_argument(
         "--json",
@@ -116,9 +118,10 @@ def main(arguments: list[str] | None = None) -> None:
         help="every repeat as one JSON object, in FILE beside the table, or on standard output instead of it",
     )
     chosen = parser.parse_args(arguments)
+    known = [case.id for case in CASES]
+    if unknown := sorted(set(chosen.only or ()) - set(known)):
+        parser.error(f"argument --only: expected cases out of {', '.join(known)}; found {', '.join(unknown)}")
     cases = [case for case in CASES if not chosen.only or case.id in chosen.only]
-    if not cases:
-        parser.error(f"no such case; there are {', '.join(case.id for case in CASES)}")
     progress = Console(stderr=True)
     machine = describe_machine(("river", "numba", "numpy", "scipy"))
     compilation = {} if chosen.no_compile else time_compilation(list(dict.fromkeys(case.model for case in cases)))

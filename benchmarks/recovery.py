@@ -14,7 +14,6 @@ copies (`worker.standby`) and with them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import tempfile
@@ -30,6 +29,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import cpu_secs_of, make_config, peak_mb_of, write_config
 from benchmarks.pipeline.run import open_broker
@@ -206,11 +206,18 @@ def _resident_mb(pid: int) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench recovery", description=(__doc__ or "").splitlines()[0])
+    parser = make_parser("recovery", __doc__)
     by_series = {workload.n_series: workload for workload in WORKLOADS.values() if workload.name in ("native-100k", "native-1m")}
-    parser.add_argument("--series", type=int, nargs="+", choices=sorted(by_series), default=sorted(by_series))
+    parser.add_argument(
+        "--series",
+        type=int,
+        nargs="+",
+        choices=sorted(by_series),
+        default=sorted(by_series),
+        help="series of the topic; both when left out",
+    )
     parser.add_argument("--model", default="gaussian_scorer", help="of every series; `default` for the default detector")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=at_least(1), default=3, help="takings over of each size")
     parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
     parser.add_argument("--json", metavar="FILE", help="where every repeat goes, with machine, versions, commit and seed")
     given = parser.parse_args(arguments)

@@ -9,13 +9,13 @@ Results of `benchmarks.results.KINDS`, in any number and order, are shown in tha
 
 from __future__ import annotations
 
-import argparse
 import html
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import make_parser
 from benchmarks.measures import measures_of, middle_and_spread, subject_of
 from benchmarks.pipeline.goals import find_goals
 from benchmarks.pipeline.section import render_section
@@ -93,9 +93,9 @@ def render(reports: list[dict[str, Any]]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench report", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = make_parser("report", __doc__)
     parser.add_argument("results", nargs="+", type=Path, help=f"results of bench {', '.join(KINDS)}")
-    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="the page (default: report.html)")
     chosen = parser.parse_args(arguments)
     try:
         reports = [read_result(path) for path in chosen.results]

@@ -12,7 +12,6 @@ cache either way.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import tempfile
@@ -28,6 +27,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import cpu_secs_of, make_config, write_config
 from benchmarks.pipeline.run import open_broker
@@ -108,10 +108,16 @@ def summarise(results: dict[str, list[dict[str, float]]]) -> dict[str, dict[str,
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench startup", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--workload", default="native-2k", choices=sorted(WORKLOADS))
+    parser = make_parser("startup", __doc__)
+    parser.add_argument(
+        "--workload",
+        default="native-2k",
+        choices=sorted(WORKLOADS),
+        metavar="NAME",
+        help=f"one of {', '.join(sorted(WORKLOADS))}",
+    )
     parser.add_argument("--model", default="default", metavar="NAME", help="of the one detector")
-    parser.add_argument("--repeats", type=int, default=3, help="cold starts, each with a warm one after it")
+    parser.add_argument("--repeats", type=at_least(1), default=3, help="cold starts, each with a warm one after it")
     parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
     parser.add_argument("--json", metavar="FILE", type=Path, help="where every repeat goes, with machine, versions and commit")
     chosen = parser.parse_args(arguments)

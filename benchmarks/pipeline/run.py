@@ -12,7 +12,6 @@ microseconds: the broker shares the cores.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser, positive_number
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contenders import CONTENDERS, DEFAULT, REQUESTS_DEFAULT
 from benchmarks.pipeline.page import render_rows
@@ -240,21 +240,27 @@ def run_workload(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench pipeline", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = make_parser("pipeline", __doc__)
     parser.add_argument(
         "--suite",
         choices=("quick", "full"),
         default="quick",
         help="quick: one workload; full: every workload and compression, a file of results each (hours; see --messages, --minutes)",
     )
-    parser.add_argument("--workload", default="native-2k", choices=sorted(WORKLOADS))
+    parser.add_argument(
+        "--workload",
+        default="native-2k",
+        choices=sorted(WORKLOADS),
+        metavar="NAME",
+        help=f"one of {', '.join(sorted(WORKLOADS))}",
+    )
     parser.add_argument(
         "--messages",
-        type=int,
+        type=at_least(1),
         help="messages on the topic (2,000,000, or 10,000 requests); what is slow reads a part of them; in the full suite three rounds "
         "of all series at least",
     )
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=at_least(1), default=3, help="runs of each contender")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"who takes part: {', '.join(CONTENDERS)}")
     parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
     parser.add_argument(
@@ -266,7 +272,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--resume", action="store_true", help="go on where a run with the same --json was cut off")
     parser.add_argument(
-        "--minutes", type=float, help="begin nothing that would take longer than so long in all; go on with --resume"
+        "--minutes", type=positive_number, help="begin nothing that would take longer than so long in all; go on with --resume"
     )
     chosen = parser.parse_args(arguments)
     unknown = set(chosen.only or ()) - CONTENDERS.keys()

@@ -11,7 +11,6 @@ cores the throughput of two workers is bounded by what the broker and one worker
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import time
@@ -23,6 +22,7 @@ from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, Prod
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import Point, cost_of, cpu_secs_of, make_config, write_config
 from benchmarks.pipeline.run import open_broker
@@ -131,10 +131,16 @@ def _watch(workers: list[WorkerProcess], ports: list[int], n_messages: int) -> t
 
 def main(arguments: list[str] | None = None) -> int:
     """Run it from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench scale", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--workload", default="native-2k", choices=sorted(WORKLOADS))
-    parser.add_argument("--messages", type=int, default=1_500_000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser = make_parser("scale", __doc__)
+    parser.add_argument(
+        "--workload",
+        default="native-2k",
+        choices=sorted(WORKLOADS),
+        metavar="NAME",
+        help=f"one of {', '.join(sorted(WORKLOADS))}",
+    )
+    parser.add_argument("--messages", type=at_least(1), default=1_500_000, help="messages on the topic")
+    parser.add_argument("--repeats", type=at_least(1), default=3, help="runs of each")
     parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
     parser.add_argument(
         "--json", metavar="FILE", type=Path, help="where every repeat goes, with machine, versions, commit and seed"

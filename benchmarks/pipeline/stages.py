@@ -8,7 +8,6 @@ Run from the repository's root::
 
 from __future__ import annotations
 
-import argparse
 import json
 import struct
 import time
@@ -21,6 +20,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.workload import Workload
 from benchmarks.pipeline.workloads import WORKLOADS
@@ -147,10 +147,17 @@ def measure(workload: Workload, n: int, repeats: int) -> dict[str, list[float]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench stages", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--workload", nargs="+", default=["native-2k"], choices=sorted(WORKLOADS), metavar="NAME")
-    parser.add_argument("--samples", type=int, default=200_000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser = make_parser("stages", __doc__)
+    parser.add_argument(
+        "--workload",
+        nargs="+",
+        default=["native-2k"],
+        choices=sorted(WORKLOADS),
+        metavar="NAME",
+        help=f"out of {', '.join(sorted(WORKLOADS))}",
+    )
+    parser.add_argument("--samples", type=at_least(1), default=200_000, help="samples of each workload")
+    parser.add_argument("--repeats", type=at_least(1), default=5, help="passes over them")
     parser.add_argument("--json", metavar="FILE", help="where every repeat goes")
     chosen = parser.parse_args(arguments)
     machine = describe_machine(("aiokafka", "cramjam", "numba", "numpy"))

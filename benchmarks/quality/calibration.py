@@ -1,6 +1,11 @@
 """Does one tail probability mean the same on every series: alarms on what is normal, catches of what is injected.
 
-    streamwarden bench calibration [--json] [--trials 60]
+Run from the repository's root; minutes::
+
+    streamwarden bench calibration
+    streamwarden bench calibration --trials 10 --json
+
+The tail probability of a sample is how likely one at least as odd is on its series; a detector's threshold cuts there.
 
 *Normal*: share of samples whose tail probability is below each level, of unlabelled ones of recorded sets (over all, and for the
 series in the middle, the ninth of ten and the worst) and of synthetic series without any injection; and how many alarms a thousand
@@ -10,11 +15,13 @@ shares exceed the level.  Constants of the tail were chosen on half of the serie
 *Found*: precision and recall of the labelled samples at each level, all series together, beside a scorer that flags as many samples
 at random; one that flags none has recall 0.  *Injected*: share of seeded synthetic series in which an injection at sample 300 or
 3,000 of a fresh series has a tail probability below 1e-5 within its first five samples.
+
+Recorded sets are Parquet files in the folder data of STREAMWARDEN_SHARED, or of ``../shared`` beside the repository; without it
+only synthetic series are measured.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -23,6 +30,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.quality.labelled_sets import LABELLED_SETS, LabelledSet, find_shared, load_labelled_set
 from benchmarks.quality.other_sets import OTHER_SETS, load_other_set
 from models.base import BoolColumn, FloatColumn, IntColumn, Scores
@@ -146,9 +154,9 @@ def inject(series: FloatColumn, injection: str, at: int) -> FloatColumn:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench calibration", description=(__doc__ or "").splitlines()[0])
+    parser = make_parser("calibration", __doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    parser.add_argument("--trials", type=int, default=60, help="series of each kind")
+    parser.add_argument("--trials", type=at_least(1), default=60, help="series of each kind")
     given = parser.parse_args(arguments)
     normal: dict[str, list[float]] = {}
     found: dict[str, list[float]] = {}

@@ -1,5 +1,7 @@
 """The random cut forest beside the `rrcf` package on NAB: time a point, and average precision within the labelled windows.
 
+Run from the repository's root::
+
     streamwarden bench forest [--json] [--files 8] [--trees 20]
 
 Both have the same trees, window and shingle, and run with two seeds, whose difference is the noise that accuracy is read
@@ -10,7 +12,6 @@ share of such samples.  Times are CPU time.  Needs `pip install rrcf`.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.quality.average_precision import get_average_precision
 from benchmarks.quality.labelled_sets import find_shared
 from models.base import BoolColumn, FloatColumn, Scores
@@ -117,10 +119,10 @@ def measure(n_files: int, n_trees: int) -> list[dict[str, object]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; 2 = the data or the package is not there."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench forest", description=(__doc__ or "").splitlines()[0])
+    parser = make_parser("forest", __doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of lines")
-    parser.add_argument("--files", type=int, default=8, help="files of NAB")
-    parser.add_argument("--trees", type=int, default=20, help="trees of each forest")
+    parser.add_argument("--files", type=at_least(1), default=8, help="files of NAB")
+    parser.add_argument("--trees", type=at_least(1), default=20, help="trees of each forest")
     given = parser.parse_args(arguments)
     try:
         rows = measure(given.files, given.trees)

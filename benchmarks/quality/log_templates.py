@@ -1,5 +1,7 @@
 """Grouping accuracy of the log templates on labelled logs beside drain3, a null and a random miner, with their cost.
 
+Run from the repository's root::
+
     streamwarden bench logs [--json]
 
 Data: loghub's samples of 2,000 labelled lines a system.  Grouping accuracy (GA): share of lines whose group holds exactly the lines
@@ -13,7 +15,6 @@ gives every line a template of its own, ``one`` gives all lines the same, ``rand
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import random
@@ -26,6 +27,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import make_parser
 from benchmarks.quality.labelled_sets import find_shared
 from pipeline.config.schema import LogSettings
 from pipeline.logs.template_finder import TemplateFinder
@@ -138,7 +140,7 @@ def measure(folder: Path) -> list[dict[str, object]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; 2 = the data is not there."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench logs", description=(__doc__ or "").splitlines()[0])
+    parser = make_parser("logs", __doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of tables")
     given = parser.parse_args(arguments)
     shared = find_shared()

@@ -1,15 +1,24 @@
 """Macro average precision of the default detector beside river's, a null and a random scorer.
 
-    streamwarden bench quality [--json] [--only mscloud] [--scorers default,random]
+Run from the repository's root; minutes with every scorer::
 
-The protocol is written in `benchmarks.quality.labelled_sets`.  The structure of the default detector and its constants were
+    streamwarden bench quality
+    streamwarden bench quality --only mscloud --scorers default,random --json
+
+Average precision is the area under precision and recall, sample by sample: 1.0 where every labelled sample scores above all others,
+about the share of labelled samples for a scorer that guesses (``random``), and exactly that for one that says nothing (``null``).
+*Macro*: the plain mean over the series with a labelled test sample.  Every series is scored from its first sample on, each sample
+before it is learned; nothing is adjusted to events, no threshold is set.  The protocol is written in
+`benchmarks.quality.labelled_sets`.
+
+The sets are mscloud.parquet, kpi.parquet and asd.parquet in the folder data of STREAMWARDEN_SHARED, or of ``../shared`` beside the
+repository; the exit code is 2 without them.  The structure of the default detector and its constants were
 chosen with these labels visible (research notes beside the repository), so its figures are mildly in-sample; river's models
-run with their defaults.  The random floor is the share of labelled samples, the null floor is exactly that.
+run with their defaults.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -19,6 +28,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.arguments import make_parser
 from benchmarks.quality.average_precision import get_macro_average_precision
 from benchmarks.quality.labelled_sets import LABELLED_SETS, find_shared, load_labelled_set
 from benchmarks.quality.scorers import SCORERS, SLOW, score_metric, score_moments
@@ -58,7 +68,7 @@ def measure(sets: list[str], scorers: list[str], console: Console) -> list[dict[
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; 2 = the data is not there."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench quality", description=(__doc__ or "").splitlines()[0])
+    parser = make_parser("quality", __doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of a table")
     parser.add_argument("--only", choices=LABELLED_SETS, action="append", help="only this set; may be repeated")
     parser.add_argument(

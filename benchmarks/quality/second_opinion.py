@@ -1,5 +1,7 @@
 """Whom the local cross-check believes, on labelled series: families of it beside a null and a random opinion.
 
+Run from the repository's root::
+
     streamwarden bench opinion [--json] [--only kpi] [--most 1500]
 
 Candidates are what the default detector finds with the threshold that is in `topics.yaml` (tail probability 1e-3): first samples of a
@@ -12,7 +14,6 @@ family does, by lot: what muting alone is worth.  Nothing here was tuned on thes
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.arguments import at_least, make_parser
 from benchmarks.crosscheck import make_anomaly
 from benchmarks.quality.labelled_sets import LABELLED_SETS, LabelledSet, find_shared, load_labelled_set
 from models.base import BoolColumn, FloatColumn, IntColumn, Scores
@@ -122,10 +124,10 @@ def _figures(outcomes: np.ndarray, truth: BoolColumn, n_each: dict[bool, int]) -
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; 2 = the data is not there."""
-    parser = argparse.ArgumentParser(prog="streamwarden bench opinion", description=(__doc__ or "").splitlines()[0])
+    parser = make_parser("opinion", __doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON list instead of a table")
     parser.add_argument("--only", choices=LABELLED_SETS, action="append", help="only this set; may be repeated")
-    parser.add_argument("--most", type=int, default=1500, help="true candidates a set, and as many false ones")
+    parser.add_argument("--most", type=at_least(1), default=1500, help="true candidates a set, and as many false ones")
     given = parser.parse_args(arguments)
     shared = find_shared()
     if shared is None:
