@@ -17,8 +17,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks.model_figures import FIGURE_PARAMETERS, draw_figure, flag_samples, read_water_flow
+from benchmarks.model_figures import BAND_SCALES, HIGHEST_SHARE, SOURCES, TAIL_CUT, draw_figure, flag_samples, read_recorded
+from benchmarks.model_figures import FIGURES as DRAWN
 from benchmarks.model_timing import median
+from benchmarks.quality.labelled_sets import find_shared
 from models import registry
 from models.checks import yield_checks
 from models.cost import relative_cost
@@ -292,7 +294,15 @@ def make_section(name: str, *, has_figure: bool) -> str:
     if "References" in parts:
         lines += [f"*{' '.join(parts['References'].split())}*", ""]
     if has_figure:
-        lines += [f"![what {name} flags](figures/{name}.svg)", "", f"With `{json.dumps(FIGURE_PARAMETERS[name])}`.", ""]
+        figure = DRAWN[name]
+        given = f" It is given {figure.given}." if figure.given else ""
+        shown = f", from day {figure.first_day:g} on" if figure.first_day else ""
+        lines += [
+            f"![what {name} flags](figures/{name}.svg)",
+            "",
+            f"{SOURCES[figure.source][1]} (NAB, `{figure.source}`{shown}). With `{json.dumps(figure.parameters)}`.{given}",
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -355,20 +365,23 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.numbers:
         write_numbers(chosen.numbers)
     FIGURES.mkdir(parents=True, exist_ok=True)
-    flow = read_water_flow()
-    for name, parameters in FIGURE_PARAMETERS.items():
-        (FIGURES / f"{name}.svg").write_text(draw_figure(name, flow, flag_samples(name, parameters, flow)))
+    shared = find_shared()
+    if shared is None:
+        parser.error("no recorded series: expected STREAMWARDEN_SHARED to name the folder that holds data/nab")
+    for name, figure in DRAWN.items():
+        recorded = read_recorded(figure.source, shared)
+        drawn = draw_figure(name, recorded, flag_samples(name, figure, recorded), figure.first_day)
+        (FIGURES / f"{name}.svg").write_text(drawn)
     sections = [INTRODUCTION]
     if NUMBERS.exists():
         sections.append(make_cost_table(json.loads(NUMBERS.read_text())))
     sections.append(
-        "The figures show river's WaterFlow, the hourly flow in a pipeline with leaks and interventions. Red: the highest hundredth "
-        "of the scores, or the detections; of the default detector, tail probabilities below 1e-4. Green: what the model expects, "
-        "and three scales around it where it gives one.\n"
+        "The figures show series of the [Numenta Anomaly Benchmark](https://github.com/numenta/NAB) (Lavin and Ahmad, 2015), each "
+        f"named below its figure. Red: the highest {HIGHEST_SHARE:.1%} of the scores, or the detections; of the default detector, "
+        f"tail probabilities below {TAIL_CUT:.0e}. Yellow: windows that people labelled as anomalous, of which no model knows. Green: "
+        f"what the model expects, and {BAND_SCALES:g} scales around it where it gives one. Grey: not scored yet.\n"
     )
-    sections += [
-        make_section(name, has_figure=name in FIGURE_PARAMETERS) for name in registry.names() if name in FIGURE_PARAMETERS
-    ]
+    sections += [make_section(name, has_figure=name in DRAWN) for name in registry.names() if name in DRAWN]
     sections += [make_own(), make_differences()]
     PAGE.write_text("\n".join(sections))
 
