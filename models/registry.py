@@ -5,7 +5,7 @@ Classes are imported when they are asked for, so that naming one family does not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from models.base import Estimator
 from models.errors import ParameterError
 from models.parameters import Parameter, nearest_name, settle_parameters
 
-__all__ = ["DEFAULT_MODEL", "build", "model_class", "names", "schema", "variants", "with_inner_features"]
+__all__ = ["DEFAULT_MODEL", "build", "model_class", "names", "schema", "variants"]
 
 DEFAULT_MODEL = "default"
 
@@ -108,33 +108,6 @@ def variants(name: str) -> tuple[Mapping[str, Any], ...]:
     True
     """
     return cast("tuple[Mapping[str, Any], ...]", getattr(model_class(name), "variants", ({},)))
-
-
-def with_inner_features(parameters: Mapping[str, Any], inner: str, features: Sequence[str]) -> dict[str, Any]:
-    """`parameters` of a model around another one, with the names of the columns put into those of the inner model.
-
-    Parameters
-    ----------
-    parameters : mapping
-        As configured.
-    inner : str
-        The parameter that names the inner model: ``{model: name, parameters: {...}}``.
-    features : sequence of str
-        See `Estimator.with_features`.
-
-    Raises
-    ------
-    ParameterError
-        No model has the inner one's name.
-
-    Examples
-    --------
-    >>> with_inner_features({"q": 0.9, "detector": {"model": "loda"}}, "detector", ["a", "b"])
-    {'q': 0.9, 'detector': {'model': 'loda', 'parameters': {'features': ['a', 'b']}}}
-    """
-    chosen = parameters[inner]
-    placed = model_class(chosen["model"]).with_features(chosen.get("parameters", {}), features)
-    return {**parameters, inner: {"model": chosen["model"], "parameters": placed}}
 
 
 def build(name: str, parameters: Mapping[str, Any] | None = None) -> Estimator:

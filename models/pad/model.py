@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,20 +11,21 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.bound import find_entry
-from models.columnar import Batch, ColumnarEstimator
-from models.errors import ParameterError, SnapshotError
+from models.columnar import Batch
+from models.errors import ParameterError
 from models.forecaster import Forecaster
 from models.linear.model import LinearRegression
 from models.pad import kernel
 from models.pad.state import ROW
 from models.parameters import Parameter
-from models.registry import build, model_class, names, with_inner_features
+from models.registry import model_class
 from models.state_array import StateArray
+from models.wrapper import WrapperEstimator
 
 __all__ = ["PredictiveAnomalyDetection"]
 
 
-class PredictiveAnomalyDetection(ColumnarEstimator):
+class PredictiveAnomalyDetection(WrapperEstimator):
     """Squared error of a forecaster, as a share of a threshold that follows the errors.
 
     Good where the normal course can be forecast; it inherits its forecaster's demands, evenly spaced samples among them.
@@ -71,6 +72,7 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
     """
 
     name: ClassVar[str] = "predictive_anomaly_detection"
+    inner_name: ClassVar[str] = "forecaster"
     score_kind: ClassVar[ScoreKind] = "raw"
     schema: ClassVar[tuple[Parameter, ...]] = (
         Parameter("forecaster", "model", ..., "Model that predicts: {model: name, parameters: {...}}."),
@@ -83,50 +85,39 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         {"forecaster": {"model": "holt_winters"}},
         {"forecaster": {"model": "linear_regression", "parameters": {"n_features": 2}}, "n_std": 2.0},
     )
+    _inner: Forecaster
 
     def __init__(self, forecaster: Mapping[str, Any], horizon: int = 1, n_std: float = 3.0, warmup_period: int = 0) -> None:
         super().__init__(forecaster=forecaster, horizon=horizon, n_std=n_std, warmup_period=warmup_period)
-        chosen = self._parameters["forecaster"]
-        if not issubclass(model_class(chosen["model"]), Forecaster):
-            known = [name for name in names() if name in _FORECASTERS]
-            raise ParameterError(self.name, "forecaster", expected=f"one of {', '.join(known)}", found=chosen["model"])
-        built = build(chosen["model"], chosen["parameters"])
-        assert isinstance(built, Forecaster)
-        self._forecaster = built
-        self._ask: Any = built
+        self._ask: Any = self._inner
         self._score_error: Callable[[float, float], float] | None = None
         self._learn_error: Callable[[float, float], None] | None = None
-        self._parameters["forecaster"] = {"model": chosen["model"], "parameters": dict(built.parameters)}
-        self.n_features = built.n_features
         self._n_std: float = self._parameters["n_std"]
         self._warmup_period: int = self._parameters["warmup_period"]
 
-    @classmethod
-    def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
-        """See `Estimator.with_features`: those of the forecaster."""
-        return with_inner_features(parameters, "forecaster", features)
-
-    @property
-    def has_target(self) -> bool:
-        """True when the forecaster is a regression: column 0 is predicted from the others."""
-        return self._forecaster.has_target
+    def _build_inner(self, name: str, parameters: Mapping[str, Any]) -> Forecaster:
+        if not issubclass(model_class(name), Forecaster):
+            raise ParameterError(self.name, "forecaster", expected=f"one of {', '.join(_FORECASTERS)}", found=name)
+        built = super()._build_inner(name, parameters)
+        assert isinstance(built, Forecaster)
+        return built
 
     @property
     def forecaster(self) -> Forecaster:
         """The model that predicts."""
-        return self._forecaster
+        return self._inner
 
     @property
     def needs_target(self) -> bool:
         """True when the forecaster is a regression: `learn_one` and `score_one` take features and a value."""
-        return isinstance(self._forecaster, LinearRegression)
+        return isinstance(self._inner, LinearRegression)
 
     # One at a time ----------------------------------------------------------------------------------------------------
 
     def _predict(self, x: Mapping[str, float] | None) -> float:
-        if isinstance(self._forecaster, LinearRegression):
-            return self._forecaster.predict_one(x or {})
-        return self._forecaster.forecast_next()
+        if isinstance(self._inner, LinearRegression):
+            return self._inner.predict_one(x or {})
+        return self._inner.forecast_next()
 
     def score_one(self, x: Any, y: float | None = None) -> float:
         """Score `y` in slot 0 (with the regressors `x` for a regression), as river does; the state is not changed."""
@@ -148,7 +139,7 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
             self._ask.learn_one(value)
         else:
             self._ask.learn_one(x, y)
-            self.n_features = self._forecaster.n_features
+            self.n_features = self._inner.n_features
 
     def _take_error(self, value: float, predicted: float) -> None:
         if self._learn_error is None:
@@ -162,10 +153,10 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
 
         See `LinearRegression.contributions`; of a forecaster of one value the error.
         """
-        if isinstance(self._forecaster, LinearRegression):
-            return self._forecaster.contributions(slot, x)
+        if isinstance(self._inner, LinearRegression):
+            return self._inner.contributions(slot, x)
         self._check_slots(np.array([slot], dtype=np.int64))
-        error = abs(float(x[0]) - self._forecaster.forecast(1, slot)[0])
+        error = abs(float(x[0]) - self._inner.forecast(1, slot)[0])
         return np.array([error if math.isfinite(error) else 0.0])
 
     # State ------------------------------------------------------------------------------------------------------------
@@ -178,37 +169,9 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
         self._score_error = None
         self._learn_error = None
 
-    @property
-    def slot_nbytes(self) -> int:
-        """Bytes of state per series: its own and the forecaster's."""
-        return super().slot_nbytes + self._forecaster.slot_nbytes
-
-    def reserve(self, n_slots: int) -> None:
-        """See `Estimator.reserve`."""
-        super().reserve(n_slots)
-        self._forecaster.reserve(n_slots)
-
-    def reset(self, slots: IntColumn) -> None:
-        """See `Estimator.reset`."""
-        super().reset(slots)
-        self._forecaster.reset(slots)
-
-    def snapshot(self, slots: IntColumn) -> Snapshot:
-        """See `ColumnarEstimator.snapshot`; ``"forecaster"`` holds the forecaster's own snapshot."""
-        return {**super().snapshot(slots), "forecaster": self._forecaster.snapshot(slots)}
-
-    def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
-        """See `Estimator.restore`."""
-        self._check_snapshot(snapshot, slots.size)
-        inner = snapshot.get("forecaster")
-        if not isinstance(inner, dict):
-            raise SnapshotError(f"{self.name}: the snapshot holds no forecaster")
-        self._forecaster.restore(slots, inner)
-        super().restore(slots, snapshot)
-
     def withhold(self, slots: IntColumn, before: Snapshot) -> None:
         """See `Estimator.withhold`: the error stays with those that make the threshold, as in river; the forecaster forgets."""
-        self._forecaster.withhold(slots, before["forecaster"])
+        self._inner.withhold(slots, before["forecaster"])
         self._rows["n_learned"][slots] = before["columns"]["rows"]["n_learned"]
 
     def withhold_one(self, x: Any, y: float | None = None) -> None:
@@ -222,21 +185,20 @@ class PredictiveAnomalyDetection(ColumnarEstimator):
     # Scoring ----------------------------------------------------------------------------------------------------------
 
     def _check_values(self, X: FloatColumn, n_samples: int) -> FloatColumn:
-        return self._forecaster._check_values(X, n_samples)
+        return self._inner._check_values(X, n_samples)
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         forecasts = np.empty(batch.slots.size)
-        self._forecaster.forecast_learn(batch, forecasts, ready)
-        values = np.ascontiguousarray(self._forecaster.get_target(batch.X))
+        self._inner.forecast_learn(batch, forecasts, ready)
+        values = np.ascontiguousarray(self._inner.get_target(batch.X))
         kernel.score_learn_many(self._rows, self._n_std, self._warmup_period, batch.slots, values, forecasts, *out, ready)
 
     def _is_ready(self, slot: int) -> bool:
         learned = int(self._rows[slot]["n_learned"])
-        return learned >= max(self._warmup_period, 1) and self._forecaster._is_ready(slot)
+        return learned >= max(self._warmup_period, 1) and self._inner._is_ready(slot)
 
-    def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
-        inner = {f"forecaster_{key}": value for key, value in self._forecaster.describe(slot).items() if key != "ready"}
-        return {"n_samples": int(self._rows[slot]["n_learned"]), "mean_squared_error": float(self._rows[slot]["mean"]), **inner}
+    def _describe_own(self, slot: int) -> Mapping[str, float | int | str | bool]:
+        return {"n_samples": int(self._rows[slot]["n_learned"]), "mean_squared_error": float(self._rows[slot]["mean"])}
 
 
 _FORECASTERS = ("holt_winters", "linear_regression", "snarimax")

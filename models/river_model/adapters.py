@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,7 +14,7 @@ from river import base, time_series
 from models.errors import ParameterError
 from models.river_model.kinds import EXPECTED, OTHER_KIND, tell_kind
 
-__all__ = ["NOTHING", "Adapter", "Answer", "UnfitError", "make_adapter", "unwrap"]
+__all__ = ["NOTHING", "Adapter", "Answer", "UnfitError", "make_adapter", "try_call", "unwrap"]
 
 
 class UnfitError(ValueError):
@@ -325,3 +325,22 @@ def unwrap(model: Any) -> Any:
             model = model.anomaly_detector
         else:
             return model
+
+
+def try_call(call: Callable[[Sequence[float]], Answer | None], x: Sequence[float]) -> tuple[Answer, Exception | None]:
+    """What `call`, a method of an adapter, says of `x`, or what it raised.
+
+    Examples
+    --------
+    >>> try_call(lambda x: Answer(1.0 / x[0]), [0.0])
+    (Answer(score=nan, expected=nan, scale=nan), ZeroDivisionError('float division by zero'))
+    """
+    try:
+        answer = call(x)
+        if answer is None:
+            return NOTHING, None
+        return Answer(*map(float, answer)), None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever somebody else's model raises
+        return NOTHING, error

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
-from river import base as river_base
 
 from models.base import BoolColumn, Fault, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
@@ -20,10 +17,9 @@ from models.gate import OPEN_GATE
 from models.gate_kernel import admits
 from models.multivariate import FEATURES, N_FEATURES
 from models.parameters import GRACE_PERIOD, Parameter
-from models.river_model.adapters import NOTHING, Adapter, Answer, UnfitError, make_adapter
+from models.river_model.adapters import Adapter, Answer, UnfitError, make_adapter, try_call
 from models.river_model.codec import decode, encode
-from models.river_model.kinds import EXPECTED, tell_kind
-from models.river_model.seeds import SEED, settle_seeds
+from models.river_model.construction import construct_model
 from models.state_array import StateArray
 
 __all__ = ["MAX_LOST", "MAX_UNSCORED", "NoScoreError", "RiverModel"]
@@ -128,7 +124,7 @@ class RiverModel(ColumnarEstimator):
         self.n_features = len(names) if names else self._parameters["n_features"]
         self._names: list[str] = names or [str(column) for column in range(self.n_features)]
         self._grace_period: int = self._parameters["grace_period"]
-        built = self._build_model()
+        built = construct_model(path, self._parameters["parameters"])
         try:
             self._template: Adapter = make_adapter(built, self._names)
         except ParameterError:
@@ -143,47 +139,6 @@ class RiverModel(ColumnarEstimator):
             raise ParameterError(self.name, "path", expected=f"a model that can be snapshotted ({error})", found=path) from error
         self._adapters: list[Adapter] = []
         self._faults: dict[str, Fault] = {}
-
-    def _build_model(self) -> Any:
-        path = self._parameters["path"]
-        cure = tell_kind(self._find(path))
-        if cure:
-            raise ParameterError(self.name, "path", expected=EXPECTED, found=path, cure=cure)
-        model = self._build(path, self._parameters["parameters"])
-        settle_seeds(model)
-        return model
-
-    def _find(self, path: str) -> type[Any]:
-        """The river class at `path`."""
-        module, _, name = path.rpartition(".")
-        try:
-            found = getattr(import_module(module), name) if module.split(".")[0] == "river" else None
-        except (ImportError, AttributeError):
-            found = None
-        if not isinstance(found, type) or not issubclass(found, river_base.Base):
-            raise ParameterError(self.name, "path", expected="the path of a river class, as river.anomaly.LODA", found=path)
-        return found
-
-    def _build(self, path: str, parameters: Mapping[str, Any]) -> Any:
-        found = self._find(path)
-        known = inspect.signature(found).parameters
-        arguments = {key: self._build_nested(value) for key, value in parameters.items()}
-        if "seed" in known and arguments.setdefault("seed", SEED) is None:
-            raise ParameterError(self.name, "parameters", expected=f"a seed of {path} (None draws from the clock)", found=None)
-        # The steps of a pipeline, and what else a constructor takes as ``*name``, are a list under that name.
-        listed = [name for name, one in known.items() if one.kind is one.VAR_POSITIONAL and isinstance(arguments.get(name), list)]
-        positional = [item for name in listed for item in arguments.pop(name)]
-        try:
-            return found(*positional, **arguments)
-        except Exception as error:
-            raise ParameterError(
-                self.name, "parameters", expected=f"arguments of {path} ({error})", found=dict(parameters)
-            ) from error
-
-    def _build_nested(self, value: Any) -> Any:
-        if isinstance(value, Mapping) and set(value) <= {"path", "parameters"} and "path" in value:
-            return self._build(value["path"], value.get("parameters", {}))
-        return [self._build_nested(item) for item in value] if isinstance(value, list) else value
 
     @classmethod
     def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
@@ -281,7 +236,7 @@ class RiverModel(ColumnarEstimator):
             if not self._has_value(x):
                 continue
             adapter = self._adapters[slot]
-            answer, error = _try(adapter.advance if is_open else adapter.score, x)
+            answer, error = try_call(adapter.advance if is_open else adapter.score, x)
             if isinstance(error, UnfitError):
                 self._n_failed[slot] += 1
                 self._note_fault(slot, error)
@@ -300,7 +255,7 @@ class RiverModel(ColumnarEstimator):
             self._count_unscored(slot, x, answer, error)
 
     def _learn(self, slot: int, x: Sequence[float], *, is_asked: bool) -> None:
-        error = _try(partial(self._adapters[slot].learn, is_asked=is_asked), x)[1]
+        error = try_call(partial(self._adapters[slot].learn, is_asked=is_asked), x)[1]
         if error is None:
             self._n_learned[slot] += 1
             self._n_failed[slot] = 0
@@ -376,7 +331,7 @@ class RiverModel(ColumnarEstimator):
     def score_one(self, x: Mapping[str, float] | float) -> float:
         """Score one dict of features (or the value of the only feature) by slot 0; 0.0 where river cannot tell."""
         self.reserve(1)
-        score = _try(self._adapters[0].score, self._to_row(x))[0].score
+        score = try_call(self._adapters[0].score, self._to_row(x))[0].score
         return score if math.isfinite(score) and self._n_learned[0] >= self._grace_period else 0.0
 
     def _to_row(self, x: Mapping[str, float] | float) -> list[float]:
@@ -431,16 +386,3 @@ class RiverModel(ColumnarEstimator):
             "n_samples": int(self._n_learned[slot]),
             "n_failed": int(self._n_failed[slot]),
         }
-
-
-def _try(call: Callable[[Sequence[float]], Answer | None], x: Sequence[float]) -> tuple[Answer, Exception | None]:
-    """What `call` says of `x`, or what it raised."""
-    try:
-        answer = call(x)
-        if answer is None:
-            return NOTHING, None
-        return Answer(*map(float, answer)), None
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever somebody else's model raises
-        return NOTHING, error
