@@ -88,6 +88,12 @@ class Accounting:
         if n:
             self.reasons[outcome, reason] += n
 
+    def add_anomalous(self, n_reported: int, n_folded: int, n_wrong_side: int) -> None:
+        """Account anomalous samples: published, counted only, on the side that does not count."""
+        self.anomalous["reported"] += n_reported
+        self.anomalous["folded"] += n_folded
+        self.anomalous["direction"] += n_wrong_side
+
     def add(self, other: Accounting) -> None:
         """Add the counts of another lane."""
         self.consumed += other.consumed

@@ -63,6 +63,11 @@ class EpisodeEvents(NamedTuple):
     n_folded: int
     n_wrong_side: int
 
+    @property
+    def n_reported(self) -> int:
+        """Anomalous samples of the batch that are published."""
+        return int(np.count_nonzero(self.phase != kernel.CLEARED))
+
 
 class Episodes(StateRows):
     """Episodes of many series under one detector, one row a slot.

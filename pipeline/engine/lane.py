@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from models.base import IntColumn
-from pipeline.clock import NS_PER_SEC
 from pipeline.codecs.base import BadRecord, LogLines, Points
 from pipeline.codecs.protobuf_rows import ProtobufCodec
 from pipeline.codecs.record import RecordBatch
@@ -26,14 +25,15 @@ from pipeline.engine.accounting import DEAD_LETTERED, FILTERED, LATE, Accounting
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dead_letter import DeadLetter
 from pipeline.engine.dirty_blocks import BLOCK_SLOTS, DirtyBlocks
-from pipeline.engine.explanation import explain_rate, format_duration
+from pipeline.engine.explanation import explain_rate
 from pipeline.engine.flow_output import Observer, RankedAnomaly
+from pipeline.engine.future_limit import FutureLimit
 from pipeline.engine.lane_output import Coverage, LaneOutput
 from pipeline.engine.model_fault import ModelFault
 from pipeline.engine.outcome import RecordOutcomes
 from pipeline.engine.report import Place, Reporter
 from pipeline.engine.series_flow import SeriesFlow
-from pipeline.errors import RecordError, SampleError, StateError
+from pipeline.errors import RecordError, StateError
 from pipeline.failpoint import reach
 from pipeline.logs.mined_lines import CEILING_REASON, MinedLines, NewTemplate
 from pipeline.logs.miner import LogMiner
@@ -47,9 +47,6 @@ SNAPSHOT_VERSION = 2
 _READABLE_VERSIONS = (1, SNAPSHOT_VERSION)
 
 _REQUEST_BYTES = 1 << 19
-_NS_PER_MS = 1_000_000
-_LATEST_MS = 7_258_118_400_000
-"""Broker timestamps from here on are as good as none."""
 
 
 class Lane:
@@ -90,7 +87,7 @@ class Lane:
         self.accounting = Accounting()
         self.next_offset = 0
         self.first_offset = -1
-        self._future_ns = min(round(source.future_secs * NS_PER_SEC), _LATEST_MS * _NS_PER_MS)
+        self._future_limit = FutureLimit(source.future_secs)
         self._source = source
         self._partition = partition
         self._config_hash = config_hash
@@ -157,7 +154,7 @@ class Lane:
         if isinstance(decoded, LogLines):
             anomalies = self._take_lines(batch, decoded, n_replayed, outcomes)
         else:
-            kept = self._refuse_future(batch, decoded.row, decoded.event_time_ns, outcomes)
+            kept = self._future_limit.refuse(batch, decoded.row, decoded.event_time_ns, outcomes)
             if kept is not None:
                 n_refused = np.count_nonzero(decoded.row >= n_replayed) - np.count_nonzero(decoded.row[kept] >= n_replayed)
                 self.accounting.add_samples(np.full(n_refused, DEAD_LETTERED, dtype=np.int8))
@@ -311,7 +308,7 @@ class Lane:
         return anomalies
 
     def _take_lines(self, batch: RecordBatch, lines: LogLines, n_replayed: int, outcomes: RecordOutcomes) -> list[Anomaly]:
-        kept = self._refuse_future(batch, lines.row, lines.event_time_ns, outcomes)
+        kept = self._future_limit.refuse(batch, lines.row, lines.event_time_ns, outcomes)
         if kept is not None:
             lines = lines.select(kept)
         mined = self._miner.take(batch, lines)
@@ -356,28 +353,6 @@ class Lane:
             n_new = int(np.count_nonzero(skipped_row >= n_replayed))
             self.accounting.add_samples(np.full(n_new, FILTERED, dtype=np.int8))
             self.accounting.add_reason("filtered", "no_number", n_new)
-
-    def _refuse_future(
-        self, batch: RecordBatch, row: IntColumn, event_time_ns: IntColumn, outcomes: RecordOutcomes
-    ) -> IntColumn | None:
-        """Let fail what is too far ahead of its record's broker timestamp; which ones remain, None = all."""
-        timestamp_ms = batch.timestamp_ms[row]
-        is_dated = (timestamp_ms >= 0) & (timestamp_ms < _LATEST_MS)
-        limit_ns = np.where(is_dated, timestamp_ms, 0) * _NS_PER_MS + self._future_ns
-        is_future = is_dated & (event_time_ns > limit_ns)
-        if not is_future.any():
-            return None
-        for i in np.flatnonzero(is_future).tolist():
-            ahead_ns = int(event_time_ns[i]) - int(timestamp_ms[i]) * _NS_PER_MS
-            outcomes.fail(
-                int(row[i]),
-                SampleError(
-                    f"the sample's time is {format_duration(ahead_ns)} ahead of the record's own, expected at most "
-                    f"{format_duration(self._future_ns)}; set the producer's clock right, or raise future_secs of the topic",
-                    code="TIME_FUTURE",
-                ),
-            )
-        return np.flatnonzero(~is_future)
 
 
 def _cut(batch: RecordBatch) -> list[int]:

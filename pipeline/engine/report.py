@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from models.base import FloatColumn, IntColumn
 from models.state_array import Row
 from pipeline.config.schema import DetectorSettings
 from pipeline.engine.anomaly import Anomaly, AnomalyKind, AnomalyPhase, anomaly_id
@@ -14,6 +15,7 @@ from pipeline.engine.band import NO_BAND, Band, measure_band
 from pipeline.engine.detector import Detector, Findings
 from pipeline.engine.episode import PHASES
 from pipeline.engine.explanation import explain_eviction, explain_point, explain_vector
+from pipeline.samples.batch import SampleBatch
 from pipeline.samples.labels import LabelSet
 
 __all__ = ["Context", "Place", "Reporter"]
@@ -29,6 +31,11 @@ class Context:
     event_time_ns: tuple[int, ...] = ()
     value: tuple[float, ...] = ()
 
+    @classmethod
+    def of_columns(cls, event_time_ns: IntColumn, value: FloatColumn) -> Context:
+        """Of the columns that the clock keeps."""
+        return cls(tuple(event_time_ns.tolist()), tuple(value.tolist()))
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -37,6 +44,11 @@ class Place:
     offset: int
     position: int
     event_time_ns: int
+
+    @classmethod
+    def of_sample(cls, samples: SampleBatch, i: int) -> Place:
+        """Of the `i`-th of `samples`."""
+        return cls(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
 
 
 class _Event(NamedTuple):
@@ -54,10 +66,10 @@ class _Event(NamedTuple):
 
 
 def _read_event(findings: Findings, ordinal: int) -> _Event:
-    events, samples = findings.events, findings.samples
+    events = findings.events
     i = int(events.sample[ordinal])
     facts = events.facts[ordinal]
-    place = Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
+    place = Place.of_sample(findings.samples, i)
     return _Event(
         i,
         PHASES[int(events.phase[ordinal])],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,10 @@ import numpy.typing as npt
 from pipeline.codecs.base import SeriesKey
 from pipeline.codecs.key_slices import take_keys
 from pipeline.config.schema import Config, SourceTopic
-from pipeline.engine.absence import Absence
+from pipeline.engine.absence import Absence, OpenAbsences, Turn
 from pipeline.engine.accounting import DEAD_LETTERED, DUPLICATE, FILTERED, LATE, SCORED, Accounting
-from pipeline.engine.anomaly import Anomaly, AnomalyPhase
+from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.dirty_blocks import DirtyBlocks
-from pipeline.engine.episode_kernel import CLEARED
 from pipeline.engine.flow_output import EVICTED, HEARD, KNOWN, NEWS, POINT, SILENT, FlowOutput, Observer, RankedAnomaly
 from pipeline.engine.news import News, OpenNews
 from pipeline.engine.report import Context, Place, Reporter
@@ -44,17 +43,6 @@ _OUTCOME_OF[lateness.ACCEPTED] = SCORED
 _OUTCOME_OF[lateness.LATE] = LATE
 _OUTCOME_OF[lateness.DUPLICATE] = DUPLICATE
 _OUTCOME_OF[lateness.UNUSABLE] = DEAD_LETTERED
-
-
-class _Turn(NamedTuple):
-    """The beginning or end of a silence, to be reported when the samples up to there are scored."""
-
-    end: int
-    rank: int
-    phase: AnomalyPhase
-    place: Place
-    slot: int
-    absence: Absence
 
 
 class SeriesFlow:
@@ -94,7 +82,7 @@ class SeriesFlow:
         self._settings = config.detectors
         self._topic = source.name
         self._reporter = reporter
-        self._absences: dict[int, Absence] = {}
+        self._absences = OpenAbsences(config.detectors, reporter)
         self._news = OpenNews(config.detectors, reporter)
         self.dirty = DirtyBlocks()
 
@@ -129,7 +117,7 @@ class SeriesFlow:
         begin = start
         while begin < stop:
             limit = self._open_series(samples, keys, labels_of, begin, stop, errors)
-            turns: list[_Turn] = []
+            turns: list[Turn] = []
             end, idle, is_due = self._watch(samples, begin, limit, verdicts, turns)
             if is_due:
                 at = self._place_of_look(samples, end)
@@ -157,7 +145,7 @@ class SeriesFlow:
             "time": self.clock.time,
             "n_evicted": self.n_evicted,
             "routing_hash": self.detectors.routing_hash,
-            "absences": [[slot, *one.to_list(self._settings)] for slot, one in sorted(self._absences.items())],
+            "absences": self._absences.to_list(),
             "news": self._news.to_list(),
             "groups": self.detectors.snapshot_groups(),
         }
@@ -188,8 +176,7 @@ class SeriesFlow:
             self.detectors.restore(block["detectors"], slots, self.index.label_set, is_routing_same=is_routing_same)
         self.detectors.restore_groups(head["groups"], self.index)
         self.n_evicted = int(head["n_evicted"])
-        absences = {int(slot): Absence.from_list(one, self._settings) for slot, *one in head["absences"]}
-        self._absences = {slot: one for slot, one in absences.items() if one is not None}
+        self._absences.restore(head["absences"])
         self._news.restore(head["news"])
 
     def announce(self, news: NewTemplate, place: Place, *, is_told: bool) -> list[RankedAnomaly]:
@@ -257,7 +244,7 @@ class SeriesFlow:
         return stop
 
     def _watch(
-        self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, turns: list[_Turn]
+        self, samples: SampleBatch, start: int, stop: int, verdicts: Verdicts, turns: list[Turn]
     ) -> tuple[int, _IntColumn, bool]:
         """Let the clock take samples, up to where series are to be evicted or news is due; notes silences that begin and end."""
         due_ns = min(self._news.due_ns, *(group.table.due_ns for group in self.detectors.groups), _NEVER_NS)
@@ -267,9 +254,9 @@ class SeriesFlow:
             if self._absences:
                 for i in (np.flatnonzero(verdicts.was_silent[start:end]) + start).tolist():
                     slot = int(samples.slot[i])
-                    absence = self._absences.pop(slot, None)
+                    absence = self._absences.end(slot)
                     if absence is not None:
-                        turns.append(_Turn(i + 1, HEARD, "cleared", _place_of(samples, i), slot, absence))
+                        turns.append(Turn(i + 1, HEARD, "cleared", Place.of_sample(samples, i), slot, absence))
             if silent.size:
                 self.dirty.mark(silent)
                 place = self._place_of_look(samples, end)
@@ -283,8 +270,8 @@ class SeriesFlow:
                             self.clock.last_time_ns(slot),
                             round(self.clock.usual_interval_ns(slot)),
                         )
-                        self._absences[slot] = absence
-                        turns.append(_Turn(end, SILENT, "opened", place, slot, absence))
+                        self._absences.open(slot, absence)
+                        turns.append(Turn(end, SILENT, "opened", place, slot, absence))
             if idle.size or is_due or end == stop:
                 return end, idle, is_due
             start = end
@@ -295,7 +282,7 @@ class SeriesFlow:
         start: int,
         stop: int,
         verdicts: Verdicts,
-        turns: list[_Turn],
+        turns: list[Turn],
         outcome: _Codes,
         anomalies: list[RankedAnomaly],
         accounting: Accounting | None,
@@ -325,26 +312,18 @@ class SeriesFlow:
             _count(accounting, samples.slot[start:stop], outcome[start:stop], n_unscored=n_unscored, n_over=n_over)
             for detector, found in findings:
                 events = found.events
-                for ordinal, (i, phase) in enumerate(zip(events.sample.tolist(), events.phase.tolist(), strict=True)):
+                for ordinal, i in enumerate(events.sample.tolist()):
                     slot = int(found.samples.slot[i])
                     n_past = int(found.given[i]) + 1
                     anomaly = self._reporter.report_point(
                         detector, found, ordinal, self.index.label_set(slot), self._context_with(slot, taken, n_past)
                     )
                     anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, POINT, anomaly))
-                    accounting.anomalous["reported"] += phase != CLEARED
-                accounting.anomalous["folded"] += events.n_folded
-                accounting.anomalous["direction"] += events.n_wrong_side
+                accounting.add_anomalous(events.n_reported, events.n_folded, events.n_wrong_side)
             for turn in turns:
                 n_past = int(np.searchsorted(accepted, turn.end))
-                anomaly = turn.absence.report(
-                    turn.phase,
-                    self._reporter,
-                    self._settings[turn.absence.ordinal],
-                    turn.place,
-                    self.index.label_set(turn.slot),
-                    self._context_with(turn.slot, taken, n_past),
-                )
+                context = self._context_with(turn.slot, taken, n_past)
+                anomaly = self._absences.report(turn.absence, turn.phase, turn.place, self.index.label_set(turn.slot), context)
                 anomalies.append(RankedAnomaly(anomaly.offset, anomaly.position, turn.rank, anomaly))
         self.clock.remember(taken.slot, taken.event_time_ns, taken.value)
 
@@ -366,7 +345,7 @@ class SeriesFlow:
                 # One by one, so that the last of a group is seen to be it.
                 self.detectors.remove_from_groups(slot)
         for slot in idle.tolist():
-            self._absences.pop(slot, None)
+            self._absences.end(slot)
         self.detectors.remove(idle)
         self.clock.reset(idle)
         self.index.evict(idle)
@@ -377,13 +356,13 @@ class SeriesFlow:
     def _close(self, slot: int, place: Place) -> list[Anomaly]:
         """The ends of all that is open about a series that is forgotten."""
         closed: list[Anomaly] = []
-        absence = self._absences.get(slot)
+        absence = self._absences.find(slot)
         series = self.index.label_set(slot)
         for detector in self.detectors.detectors_of(slot):
             facts = detector.open_episode_of(slot)
             if facts is not None:
                 idle_ns = place.event_time_ns - self.clock.last_time_ns(slot)
-                context = _to_context(*self.clock.context(slot))
+                context = Context.of_columns(*self.clock.context(slot))
                 closed.append(self._reporter.report_point_evicted(detector, facts, place, series, context, idle_ns))
         for group in self.detectors.groups:
             if group.table.is_last_of_group(slot):
@@ -393,18 +372,17 @@ class SeriesFlow:
                     labels, idle_ns = group.table.label_set(number), place.event_time_ns - self.clock.last_time_ns(slot)
                     closed.append(self._reporter.report_point_evicted(group.detector, facts, place, labels, Context(), idle_ns))
         if absence is not None:
-            context = _to_context(*self.clock.context(slot))
-            settings = self._settings[absence.ordinal]
-            closed.append(absence.report("cleared", self._reporter, settings, place, series, context, is_evicted=True))
+            context = Context.of_columns(*self.clock.context(slot))
+            closed.append(self._absences.report(absence, "cleared", place, series, context, is_evicted=True))
         return closed
 
     def _place_of_look(self, samples: SampleBatch, end: int) -> Place:
         """Where and when the clock has looked at the series: after the sample before `end`."""
-        at = _place_of(samples, end - 1)
+        at = Place.of_sample(samples, end - 1)
         return Place(at.offset, at.position, self.clock.watermark_ns)
 
     def _context_with(self, slot: int, taken: SampleBatch, n_past: int) -> Context:
-        return _to_context(
+        return Context.of_columns(
             *self.clock.context_with(slot, taken.slot[:n_past], taken.event_time_ns[:n_past], taken.value[:n_past])
         )
 
@@ -417,11 +395,3 @@ def _count(accounting: Accounting, slots: _IntColumn, outcome: _Codes, *, n_unsc
         accounting.add_reason("late", "late", int(np.count_nonzero(outcome == LATE)) - n_over)
         accounting.add_reason("late", "group_period", n_over)
         accounting.add_reason("duplicate", "duplicate", int(np.count_nonzero(outcome == DUPLICATE)))
-
-
-def _place_of(samples: SampleBatch, i: int) -> Place:
-    return Place(int(samples.offset[i]), int(samples.position[i]), int(samples.event_time_ns[i]))
-
-
-def _to_context(event_time_ns: _IntColumn, value: npt.NDArray[np.float64]) -> Context:
-    return Context(tuple(event_time_ns.tolist()), tuple(value.tolist()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.engine.accounting import Accounting
-from pipeline.engine.episode_kernel import CLEARED
 from pipeline.engine.flow_output import VECTOR, RankedAnomaly
 from pipeline.engine.group_detector import GroupDetector
 from pipeline.engine.report import Place, Reporter
@@ -39,8 +38,7 @@ def close_periods(
             events = found.findings.events
             if accounting is None:
                 continue
-            for ordinal, phase in enumerate(events.phase.tolist()):
-                i = int(events.sample[ordinal])
+            for ordinal, i in enumerate(events.sample.tolist()):
                 number = int(found.findings.samples.slot[i])
                 anomaly = reporter.report_vector(
                     group.detector,
@@ -53,7 +51,5 @@ def close_periods(
                 )
                 # Its own position stands behind the record; in order it comes before what ends at the same look.
                 anomalies.append(RankedAnomaly(place.offset, place.position, VECTOR, anomaly))
-                accounting.anomalous["reported"] += phase != CLEARED
-            accounting.anomalous["folded"] += events.n_folded
-            accounting.anomalous["direction"] += events.n_wrong_side
+            accounting.add_anomalous(events.n_reported, events.n_folded, events.n_wrong_side)
     return anomalies
