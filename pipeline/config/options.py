@@ -96,7 +96,7 @@ def sections_of(annotation: Any) -> list[type[BaseModel]]:
 
     Examples
     --------
-    >>> from pipeline.config.schema import Threshold
+    >>> from pipeline.config.detectors import Threshold
     >>> [section.__name__ for section in sections_of(Threshold)]
     ['TailThreshold', 'FixedThreshold']
     """
