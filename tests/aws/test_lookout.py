@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -139,6 +140,24 @@ def test_who_may_wait_gets_the_verdict_of_a_later_poll(fake: FakeLookout) -> Non
         return verdicts
 
     assert short(asyncio.run(run())) == [("confirmed", "anomaly_group"), ("refuted", "other_series")]
+
+
+def test_an_execution_that_ends_between_two_requests_refutes_nothing(fake: FakeLookout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups that were read before their execution ended are not taken for all there are."""
+    fake.executions = {}
+    list_groups = fake.on_ListAnomalyGroupSummaries
+
+    def list_groups_then_end(params: dict[str, Any]) -> dict[str, Any]:
+        answer = list_groups(params)
+        fake.groups = [group()]
+        fake.executions = {START_SECS + 300: "COMPLETED"}
+        return answer
+
+    monkeypatch.setitem(fake.handlers, "ListAnomalyGroupSummaries", list_groups_then_end)
+    assert short(judge(fake, suspicion("n1"), suspicion("n2"), poll_secs=1)) == [
+        ("confirmed", "anomaly_group"),
+        ("refuted", "other_series"),
+    ]
 
 
 def test_an_interval_that_cannot_be_over_by_the_deadline_is_told_at_once(fake: FakeLookout) -> None:

@@ -233,7 +233,13 @@ class LookoutProvider(RemoteJudge):
         arn, status = entry
         view = DetectorView(arn, status)
         if status in ACTIVE_STATUSES:
-            request: dict[str, Any] = {
+            # Executions first: one that ends between the two requests would otherwise count as done with groups read before it.
+            request: dict[str, Any] = {"AnomalyDetectorArn": arn, "MaxResults": PAGE_SIZE}
+            api = "DescribeAnomalyDetectionExecutions"
+            page = await self._call(api, "describe_anomaly_detection_executions", request, until_secs, bill)
+            for execution in page.get("ExecutionList", ()):
+                view.executions[int(parse_time(execution["Timestamp"]))] = execution.get("Status", "")
+            request = {
                 "AnomalyDetectorArn": arn,
                 "SensitivityThreshold": detector.sensitivity,
                 "MaxResults": PAGE_SIZE,
@@ -243,11 +249,6 @@ class LookoutProvider(RemoteJudge):
             )
             summaries = [summary for page in pages for summary in page.get("AnomalyGroupSummaryList", ())]
             view.groups = [AnomalyGroup.from_summary(summary) for summary in summaries]
-            request = {"AnomalyDetectorArn": arn, "MaxResults": PAGE_SIZE}
-            api = "DescribeAnomalyDetectionExecutions"
-            page = await self._call(api, "describe_anomaly_detection_executions", request, until_secs, bill)
-            for execution in page.get("ExecutionList", ()):
-                view.executions[int(parse_time(execution["Timestamp"]))] = execution.get("Status", "")
         self._views.put(detector.name, view, self._clock.monotonic_secs())
         return view
 
