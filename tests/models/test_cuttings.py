@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from models import registry
 from models.checks import Cutting, EstimatorFactory, Run, Stream, interleave, make_stream, run_cut, run_stream
 from models.checks.comparison import make_model, require_equal
-from tests.models.broken_estimators import ForgetsAtOneCutOnly, RoundsByTheBatch, SeesItsNeighbours
+from tests.models.broken.bits import RoundsByTheBatch, SeesItsNeighbours
+from tests.models.broken.state import ForgetsAtOneCutOnly
 from tests.models.plain_estimator import PlainLevel
 
 N_SAMPLES, N_SAMPLES_OF_TEXT = 1200, 60

@@ -19,7 +19,8 @@ from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.registry import FORMATS
 from pipeline.errors import RecordError
 from tests.fuzz.records import BREAKERS, fuzzed_records
-from tests.unit.codecs.slow_decoders import BAD, EMPTY, SLOW_DECODERS, Line, Point, slow_level_in
+from tests.unit.codecs.slow_decoders import BAD, EMPTY, SLOW_DECODERS, Line, Point
+from tests.unit.codecs.slow_level import slow_level_in
 
 KAFKA_MS = 1_700_000_000_123
 

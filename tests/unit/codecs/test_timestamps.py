@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.codecs.timestamps import END_NS, parse_time, parse_times
 from pipeline.errors import DecodeError
-from tests.unit.codecs.slow_decoders import Bad, slow_time
+from tests.unit.codecs.slow_json import Bad
+from tests.unit.codecs.slow_time import slow_time
 
 EDGES = (0, 10**11, 10**14, 10**17, 7_258_118_400, 7_258_118_400_000, 7_258_118_400_000_000, END_NS)
 
