@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -41,6 +40,7 @@ from pipeline.service.publisher import Publisher
 from pipeline.service.source_flow import SourceFlow
 from pipeline.service.source_gauges import show_coverage, show_lag
 from pipeline.service.standby import StandbyReads
+from pipeline.service.stop import Stop
 from pipeline.service.topic_check import check_topics
 from pipeline.service.topic_tail import TopicTail
 from pipeline.service.warm_up_thread import warm_up_beside
@@ -53,7 +53,6 @@ _CONNECT_SECS = 60.0
 _STOP_SECS = 6.0
 _LEAVE_SECS = 3.0
 _PULSE_SECS = 15.0
-_SAME_SIGNAL_SECS = 0.3
 _LEASE_SHARE = 0.6
 _N_UNPACKING = 2
 """Lanes restored at once: half of the time goes where Python's lock is not held; more than two would wait for it."""
@@ -87,8 +86,7 @@ class Worker:
         lease_secs = _LEASE_SHARE * config.broker.session_timeout_secs
         self._assignment = Assignment(self._new_flow, telemetry, self._fail, lease_secs=lease_secs, clock=self._clock)
         self._error: BaseException | None = None
-        self._stop = asyncio.Event()
-        self._stop_asked_secs: float | None = None
+        self._stop = Stop(telemetry)
         self._copy_turn = CopyTurn()
         self._unpacking = asyncio.Semaphore(_N_UNPACKING)
         where = config.worker.checkpoint_copy
@@ -110,7 +108,7 @@ class Worker:
         StreamwardenError
             What ended it.
         """
-        self._listen_to_signals()
+        self._stop.listen_to_signals()
         config = self._config
         web = WebServer(
             config.worker.web_host, config.worker.web_port, self._telemetry.metrics, self._tell_health, self._tell_readiness
@@ -134,8 +132,8 @@ class Worker:
 
     async def _work(self) -> None:
         warming = asyncio.ensure_future(warm_up_beside(self._config, self._tell_cache_fault))
-        await self._until_stopped(warming)
-        if self._stop.is_set():
+        await self._stop.wait_beside(warming)
+        if self._stop.is_asked:
             return
         secs = warming.result()
         self._telemetry.emit("kernels_warmed", secs=round(sum(secs.values()), 3), slowest=dict(Counter(secs).most_common(3)))
@@ -151,8 +149,8 @@ class Worker:
         self._provider = build_provider(self._config.crosscheck, self._clock)
         self._stage = CrosscheckStage(self._config.crosscheck, self._provider, self._clock, self._telemetry.metrics)
         try:
-            await self._until_stopped(asyncio.create_task(self._connect()))
-            if not self._stop.is_set():
+            await self._stop.wait_beside(asyncio.create_task(self._connect()))
+            if not self._stop.is_asked:
                 await self._consume()
         except StreamwardenError as error:
             self._fail(error)
@@ -176,10 +174,10 @@ class Worker:
             self._config, self._assignment, self._telemetry, every_second=self._each_second, fail=self._fail
         )
         starting = asyncio.create_task(app.start())
-        await self._until_stopped(starting, cancel=False)
+        await self._stop.wait_beside(starting, cancel=False)
         crashed = asyncio.create_task(app.wait_until_stopped())
-        await self._until_stopped(crashed)
-        if not self._stop.is_set():
+        await self._stop.wait_beside(crashed)
+        if not self._stop.is_asked:
             self._fail(app.crash_reason or StreamwardenError("Faust stopped by itself", code="FAUST_STOPPED"))
         await self._leave(app, starting)
 
@@ -195,18 +193,6 @@ class Worker:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(_LEAVE_SECS):
                 await app.stop()
-
-    async def _until_stopped(self, task: asyncio.Task[Any], *, cancel: bool = True) -> None:
-        """Wait for a task, or for the signal to stop; errors of the task are raised."""
-        stopping = asyncio.create_task(self._stop.wait())
-        done, _ = await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if task in done:
-            task.result()
-        elif cancel:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _connect(self) -> None:
         """Reach the broker and see that every topic is there.
@@ -337,24 +323,7 @@ class Worker:
             event = "state_uncertain" if isinstance(error, StateError) else "worker_failed"
             code = error.code if isinstance(error, StreamwardenError) else type(error).__name__
             self._telemetry.emit(event, code=code, error=error)
-        self._stop.set()
-
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal, number)
-
-    def _on_signal(self, number: signal.Signals) -> None:
-        now_secs = time.monotonic()
-        if self._stop_asked_secs is not None:
-            # Asked twice: at once, and what was not committed is read again.  Tools that signal a process and its group do so in
-            # the same moment, and mean it once.
-            if now_secs - self._stop_asked_secs > _SAME_SIGNAL_SECS:
-                os._exit(128 + number)
-            return
-        self._stop_asked_secs = now_secs
-        self._telemetry.emit("stop_requested", signal=signal.Signals(number).name)
-        self._stop.set()
+        self._stop.ask()
 
     def _tell_health(self) -> dict[str, Any]:
         silent_secs = time.monotonic() - self._pulse_secs if self._app is not None else 0.0
@@ -368,7 +337,7 @@ class Worker:
     def _tell_readiness(self) -> dict[str, Any]:
         is_restored = self._assignment.is_restored
         return {
-            "ok": self._is_warm and is_restored and not self._stop.is_set(),
+            "ok": self._is_warm and is_restored and not self._stop.is_asked,
             "is_warm": self._is_warm,
             "is_restored": is_restored,
         }
