@@ -14,16 +14,10 @@ from pipeline.alerts.event import AlertEvent, AlertType
 from pipeline.alerts.grouping import REGION_LABEL, incident_id
 from pipeline.alerts.policy import AlertPolicy
 from pipeline.alerts.reason import REASONS, Reason
-from pipeline.alerts.repeat import close_episodes, is_late_verdict
+from pipeline.alerts.repeat import is_late_verdict
 from pipeline.alerts.severity import adjust, demands_breadth, grade, most_severe
-from pipeline.alerts.state import (
-    MAX_ANOMALY_IDS,
-    MAX_TRACKED,
-    MAX_TRAIL,
-    ClosedEpisode,
-    IncidentState,
-    TrackedEpisode,
-)
+from pipeline.alerts.state import MAX_TRAIL, IncidentState, TrackedEpisode
+from pipeline.alerts.tracking import count_anomaly, forget_episodes, make_room, put_episode
 from pipeline.clock import NS_PER_SEC
 from pipeline.crosscheck.base import CheckedAnomaly
 from pipeline.engine.anomaly import Anomaly
@@ -38,13 +32,6 @@ _MOMENTARY_KINDS = frozenset({"new_template"})
 def secs_to_ns(secs: float) -> int:
     """Seconds as whole ns."""
     return round(secs * NS_PER_SEC)
-
-
-def _close(episode: TrackedEpisode) -> ClosedEpisode:
-    facts = episode.facts
-    return ClosedEpisode(
-        episode.id, f"{facts.topic}/{episode.partition}", episode.offset, episode.position, facts.last_ns, episode.is_final
-    )
 
 
 class Transition:
@@ -158,8 +145,8 @@ class Transition:
             is_final=not verdict_is_due,
             is_muted=False,
         )
-        self._count(anomaly, n_episodes=1)
-        if not self._make_room(episode):
+        self.state, has_room = make_room(count_anomaly(self.state, anomaly.id, n_episodes=1), episode, self._limits.max_series)
+        if not has_room:
             self._forget((episode,))
             self._tell("untracked", f"{anomaly.series}: {REASONS['untracked']}", anomaly)
         else:
@@ -184,7 +171,7 @@ class Transition:
         if anomaly.kind in _MOMENTARY_KINDS:
             facts = replace(facts, ended_ns=anomaly.event_time_ns)
         self._put(replace(episode, facts=facts, offset=anomaly.offset, position=anomaly.position))
-        self._count(anomaly)
+        self.state = count_anomaly(self.state, anomaly.id)
         self._tell("continued", f"{anomaly.series}: {anomaly.n_anomalous} anomalous samples", anomaly, is_muted=episode.is_muted)
 
     def _clear(self, episode: TrackedEpisode, anomaly: Anomaly) -> None:
@@ -238,13 +225,8 @@ class Transition:
         if self.state.status == "resolved":
             self._begin(anomaly)
         if episode.incident_id != self.state.incident_id:
-            ids = self.state.anomaly_ids
-            self.change(
-                n_episodes=self.state.n_episodes + 1,
-                n_anomalies=self.state.n_anomalies + 1,
-                anomaly_ids=(*ids, episode.id)[:MAX_ANOMALY_IDS] if episode.id not in ids else ids,
-                verdicts=self.state.verdicts | {"refuted": self.state.verdicts["refuted"] + 1},
-            )
+            self.state = count_anomaly(self.state, episode.id, n_episodes=1)
+            self.change(verdicts=self.state.verdicts | {"refuted": self.state.verdicts["refuted"] + 1})
         self._put(replace(episode, is_muted=False, incident_id=self.state.incident_id))
         self._tell(code, f"{episode.facts.series}: {REASONS[code]}", anomaly, is_urgent=True)
 
@@ -334,42 +316,11 @@ class Transition:
             verdicts=dict.fromkeys(self.state.verdicts, 0),
         )
 
-    def _count(self, anomaly: Anomaly, n_episodes: int = 0) -> None:
-        ids = self.state.anomaly_ids
-        if anomaly.id not in ids:
-            ids = (*ids, anomaly.id)[:MAX_ANOMALY_IDS]
-        self.change(n_anomalies=self.state.n_anomalies + 1, n_episodes=self.state.n_episodes + n_episodes, anomaly_ids=ids)
-
-    def _make_room(self, episode: TrackedEpisode) -> bool:
-        """Drop an ended episode of the same series, or the oldest ended one if there are too many; False: there is no room."""
-
-        def identity(one: TrackedEpisode) -> tuple[object, ...]:
-            return (one.facts.series, one.facts.detector, one.facts.kind)
-
-        ended = [one for one in self.state.members if not one.facts.is_open]
-        dropped = [one for one in ended if identity(one) == identity(episode)]
-        limit = max(MAX_TRACKED, self._limits.max_series)
-        if not dropped and len(self.state.episodes) >= limit:
-            # A muted episode makes way rather than that a suspicion goes unheard.
-            dropped = ended[:1] or [one for one in self.state.episodes if one.is_muted][:1]
-        floors = [one.facts.severity for one in dropped if not one.is_muted] + (
-            [] if self.state.floor is None else [self.state.floor]
-        )
-        self._forget(tuple(dropped))
-        self.change(floor=most_severe(floors) if floors else None)
-        return len(self.state.episodes) < limit
-
     def _put(self, episode: TrackedEpisode) -> None:
-        self.change(episodes=tuple(episode if one.id == episode.id else one for one in self.state.episodes))
+        self.state = put_episode(self.state, episode)
 
     def _forget(self, episodes: tuple[TrackedEpisode, ...]) -> None:
-        """Stop tracking episodes; remember what is needed to know their messages again."""
-        ids = {episode.id for episode in episodes}
-        closed, forgotten = close_episodes(
-            self.state.closed, self.state.forgotten, tuple(_close(episode) for episode in episodes)
-        )
-        kept = tuple(one for one in self.state.episodes if one.id not in ids)
-        self.change(episodes=kept, closed=closed, forgotten=forgotten)
+        self.state = forget_episodes(self.state, episodes)
 
     def _end(self, code: str, due_ns: int) -> None:
         state = self.state
