@@ -10,7 +10,7 @@ from models.base import IntColumn
 from models.jit import kernel_bare, kernel_inline
 from models.state_array import StateArray
 from pipeline.codecs.json_kernel import hash_span
-from pipeline.codecs.protobuf_kernel import FIXED64, LENGTH, VARINT, read_fixed64, read_length, read_varint, skip_field
+from pipeline.codecs.protobuf_kernel import FIXED64, LENGTH, VARINT, find_run, read_fixed64, read_length, read_varint, skip_field
 
 GOOD, UNSURE = 0, 1
 COUNT_SUFFIX, SUM_SUFFIX = "_count", "_sum"
@@ -58,39 +58,6 @@ def write_prefix(
     for k in range(suffix.size):
         data[at + k] = suffix[k]
     return at + suffix.size
-
-
-@kernel_bare
-def find_run(data: StateArray, at: int, end: int, number: int, run: IntColumn) -> bool:
-    """Find the one run of fields of a number in a message; False when there are several, or it is no message.
-
-    Parameters
-    ----------
-    run : (2,) int64, written
-        Where it begins and ends; both `at` when there is none.
-    """
-    run[0] = at
-    run[1] = at
-    wanted = np.uint64((number << 3) | LENGTH)
-    is_found = False
-    while at < end:
-        before = at
-        tag, at = read_varint(data, at, end)
-        if at < 0 or tag < np.uint64(8) or tag > np.uint64(0xFFFFFFFF):
-            return False
-        if tag >> np.uint64(3) == np.uint64(number) and tag != wanted:
-            return False
-        at = skip_field(data, at, end, np.int64(tag & np.uint64(7)))
-        if at < 0:
-            return False
-        if tag == wanted:
-            if is_found and run[1] != before:
-                return False
-            if not is_found:
-                run[0] = before
-                is_found = True
-            run[1] = at
-    return True
 
 
 @kernel_bare

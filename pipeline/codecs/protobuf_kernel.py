@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from models.jit import kernel_inline
+from models.base import IntColumn
+from models.jit import kernel_bare, kernel_inline
 from models.state_array import StateArray
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
@@ -71,3 +72,36 @@ def skip_field(data: StateArray, at: int, end: int, wire: Any) -> int:
     if wire == FIXED32:
         return at + 4 if at + 4 <= end else -1
     return -1
+
+
+@kernel_bare
+def find_run(data: StateArray, at: int, end: int, number: int, run: IntColumn) -> bool:
+    """Find the one run of fields of a number in a message; False when there are several, or it is no message.
+
+    Parameters
+    ----------
+    run : (2,) int64, written
+        Where it begins and ends; both `at` when there is none.
+    """
+    run[0] = at
+    run[1] = at
+    wanted = np.uint64((number << 3) | LENGTH)
+    is_found = False
+    while at < end:
+        before = at
+        tag, at = read_varint(data, at, end)
+        if at < 0 or tag < np.uint64(8) or tag > np.uint64(0xFFFFFFFF):
+            return False
+        if tag >> np.uint64(3) == np.uint64(number) and tag != wanted:
+            return False
+        at = skip_field(data, at, end, np.int64(tag & np.uint64(7)))
+        if at < 0:
+            return False
+        if tag == wanted:
+            if is_found and run[1] != before:
+                return False
+            if not is_found:
+                run[0] = before
+                is_found = True
+            run[1] = at
+    return True
