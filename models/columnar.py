@@ -109,6 +109,13 @@ class ColumnarEstimator(Estimator):
         """`snapshot` in the layout of `state_version` when it is of an older one; left as it is when it cannot be read."""
         return snapshot
 
+    def is_withheld(self) -> bool:
+        """True when the batch call would not score the next sample of slot 0, though `score_one` says what river does.
+
+        What stands in front of the model goes by the batch call.
+        """
+        return False
+
     def install_gate(self, gate: Gate) -> None:
         """Let `gate` decide which scored samples are learned from now on; its rows must cover the reserved slots."""
         self._gate = gate

@@ -43,6 +43,10 @@ class Forecaster(ColumnarEstimator):
         """The column of `X` that is forecast, (B,) float64."""
         return X if X.ndim == 1 else X[:, 0]
 
+    def is_withheld(self) -> bool:
+        """See `ColumnarEstimator.is_withheld`: what no sample has taught."""
+        return not self._is_ready(0)
+
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         self.forecast_learn(batch, out.expected, ready)
         with np.errstate(over="ignore", invalid="ignore"):

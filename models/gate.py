@@ -9,7 +9,7 @@ import numpy as np
 from models.base import FloatColumn
 from models.quantile.state import P2_WIDTH
 
-__all__ = ["OPEN_GATE", "Gate", "make_quantile_rule", "make_threshold_rule"]
+__all__ = ["OPEN", "OPEN_GATE", "Gate", "make_quantile_rule", "make_threshold_rule"]
 
 OPEN, THRESHOLD, QUANTILE = 0.0, 1.0, 2.0
 

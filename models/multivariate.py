@@ -12,6 +12,7 @@ from models.base import BoolColumn, FloatColumn, IntColumn, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
+from models.gate import OPEN_GATE, Gate
 from models.parameters import Parameter
 from models.slot_kernel import order_by_slot
 
@@ -123,6 +124,10 @@ class MultivariateEstimator(ColumnarEstimator):
             return 0.0
         self._fill(x)
         return self._score_row()
+
+    def _get_gate(self, is_scored: bool) -> Gate:
+        """The gate for a run of the kernel; an open one for samples that are learned without a score, which a filter has admitted."""
+        return self._gate if is_scored else OPEN_GATE
 
     def _learn_row(self) -> None:
         """Learn `_row` in slot 0."""

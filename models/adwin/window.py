@@ -47,7 +47,8 @@ def read_window(rows: StateArray, recent: FloatColumn, buckets: FloatColumn, kno
         moments = (window.width, window.total, window.variance)
         # Asked where nothing changed as well, so that no kernel waits for the first change to be compiled.
         has_cut = is_cut(scratch, i, n_places, moments, least, get_confidence(window.width, float(knobs[DELTA])))
-        if row["is_drift"] != DRIFT or not has_cut:
+        # Rounding can leave less than nothing of the squares, whose root is no number to river: it finds no further cut.
+        if row["is_drift"] != DRIFT or not has_cut or window.variance < 0.0:
             break
         count = float(scratch[1, i] - (scratch[1, i - 1] if i else 0.0))
         if count:

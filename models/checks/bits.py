@@ -67,7 +67,7 @@ def check_instances_are_independent(estimator_factory: EstimatorFactory) -> None
 
 
 def check_one_by_one_equals_batch(estimator_factory: EstimatorFactory) -> None:
-    """`score_one` and `learn_one` give the bits of the batch call wherever that has a score.
+    """`score_one` and `learn_one` give the bits of the batch call wherever that has a score, and so does a batch after them.
 
     They know no time: a model that asks for it takes its samples to be a minute apart.
     """
@@ -77,13 +77,17 @@ def check_one_by_one_equals_batch(estimator_factory: EstimatorFactory) -> None:
     stream = make_stream(model.n_features, n_series=1, n_samples=700)
     is_learned = np.isfinite(stream.X.reshape(stream.size, -1)).any(axis=1)
     stream.event_time_ns[:] = (np.cumsum(is_learned) - is_learned) * 60_000_000_000
-    whole = run_stream(make_model(estimator_factory, 1), stream)
+    batched = make_model(estimator_factory, 1)
+    whole = run_stream(batched, stream)
     for i, row in enumerate(stream.X.reshape(stream.size, -1).tolist()):
         arguments = to_arguments(model, row)
         if i >= 550 and whole.ready[i]:
             score = model.score_one(*arguments)
             assert score == whole.out.score[i], f"score_one gives {score!r} for sample {i}, the batch call {whole.out.score[i]!r}"
         model.learn_one(*arguments)
+    after = make_stream(model.n_features, n_series=1, n_samples=200, seed=5)
+    after.event_time_ns[:] += stream.event_time_ns[-1]
+    require_equal(run_stream(model, after), run_stream(batched, after), "a batch after samples that came one by one")
 
 
 def check_parameters_round_trip(estimator_factory: EstimatorFactory) -> None:

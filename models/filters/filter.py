@@ -103,12 +103,17 @@ class Filter(WrapperEstimator):
         # A plain number, the usual case, is told from the rest at once: the general question takes as long as scoring.
         if not (math.isfinite(value) if type(value) is float else _has_value(value, getattr(detector, "feature_names", None))):
             return
-        score = self.score_one(x, y)
         self.reserve(1)
+        score = 0.0 if self.is_withheld() else self.score_one(x, y)
         if kernel.admits(self._rule, self._rows, 0, score):
             detector.learn_one(x) if y is None else detector.learn_one(x, y)
         elif hasattr(detector, "withhold_one"):
             detector.withhold_one(x) if y is None else detector.withhold_one(x, y)
+
+    def is_withheld(self) -> bool:
+        """As the detector."""
+        detector = self._inner
+        return isinstance(detector, ColumnarEstimator) and detector.is_withheld()
 
     def withhold_one(self, x: Any, y: float | None = None) -> None:
         """What another filter in front keeps out; the cut does not move."""

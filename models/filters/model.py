@@ -123,7 +123,8 @@ class QuantileFilter(Filter):
     )
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"detector": {"model": "gaussian_scorer", "parameters": {"grace_period": 20}}, "q": 0.95},
-        {"detector": {"model": "half_space_trees", "parameters": {"window_size": 50}}, "q": 0.9, "protect": False},
+        {"detector": {"model": "half_space_trees", "parameters": {"window_size": 50}}, "q": 0.9},
+        {"detector": {"model": "loda", "parameters": {"n_random_cuts": 20}}, "q": 0.9, "protect": False},
         {
             "detector": {"model": "threshold_filter", "parameters": {"threshold": 0.9, "detector": {"model": "gaussian_scorer"}}},
             "q": 0.9,

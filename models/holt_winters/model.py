@@ -99,6 +99,7 @@ class HoltWinters(Forecaster, UnivariateEstimator):
         if (self._seasonality or gamma) and not beta:
             raise ParameterError(self.name, "beta", expected="a number above 0, because a season is smoothed", found=beta)
         self._knobs = np.array([self._parameters[key] or 0.0 for key in ("alpha", "beta", "gamma")])
+        self._forecast_next: Callable[[], float] | None = None
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"rows": np.zeros(1, ROW), "seasons": np.zeros((1, max(2, self._seasonality)))}
@@ -106,7 +107,7 @@ class HoltWinters(Forecaster, UnivariateEstimator):
     def _bind(self) -> None:
         self._rows, self._seasons = self._state.values()
         self._learn_y: Callable[[float], bool] | None = None
-        self._forecast_next: Callable[[], float] | None = None
+        self._forecast_next = None
 
     def forecast_learn(self, batch: Batch, expected: FloatColumn, ready: BoolColumn) -> None:
         """See `Forecaster.forecast_learn`."""

@@ -205,7 +205,7 @@ class HalfSpaceTrees(SharedDrawEstimator):
                 start,
                 score,
                 learn,
-                *self._gate,
+                *self._get_gate(score),
                 slots,
                 X,
                 scores,

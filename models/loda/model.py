@@ -142,7 +142,7 @@ class LODA(SharedDrawEstimator):
                 start,
                 score,
                 learn,
-                *self._gate,
+                *self._get_gate(score),
                 slots,
                 X,
                 scores,

@@ -146,7 +146,7 @@ class LocalOutlierFactor(MultivariateEstimator):
             self._grace_period,
             score,
             learn,
-            *self._gate,
+            *self._get_gate(score),
             slots,
             X,
             scores,

@@ -193,6 +193,10 @@ class PredictiveAnomalyDetection(WrapperEstimator):
         values = np.ascontiguousarray(self._inner.get_target(batch.X))
         kernel.score_learn_many(self._rows, self._n_std, self._warmup_period, batch.slots, values, forecasts, *out, ready)
 
+    def is_withheld(self) -> bool:
+        """See `ColumnarEstimator.is_withheld`: the first sample."""
+        return bool(self._rows[0]["n_learned"] < max(self._warmup_period, 1))
+
     def _is_ready(self, slot: int) -> bool:
         learned = int(self._rows[slot]["n_learned"])
         return learned >= max(self._warmup_period, 1) and self._inner._is_ready(slot)

@@ -13,7 +13,7 @@ import numpy as np
 from models.base import BoolColumn, Fault, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, SnapshotError
-from models.gate import OPEN_GATE
+from models.gate import OPEN
 from models.gate_kernel import admits
 from models.multivariate import FEATURES, N_FEATURES
 from models.parameters import GRACE_PERIOD, Parameter
@@ -230,7 +230,7 @@ class RiverModel(ColumnarEstimator):
         return any(map(math.isfinite, x[:1] if self._template.needs_first else x))
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
-        is_open = self._gate is OPEN_GATE
+        is_open = self._gate.rule[0] == OPEN
         for i, (slot, x) in enumerate(zip(batch.slots.tolist(), batch.X.tolist(), strict=True)):
             out.score[i], out.expected[i], out.scale[i], ready[i] = 0.0, np.nan, np.nan, False
             if not self._has_value(x):
@@ -376,6 +376,10 @@ class RiverModel(ColumnarEstimator):
             raise
         except Exception:  # noqa: BLE001 - it may not be able to do without a feature
             return math.nan
+
+    def is_withheld(self) -> bool:
+        """See `ColumnarEstimator.is_withheld`: samples before which nothing was learned."""
+        return not self._is_ready(0)
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._n_learned[slot] >= max(self._grace_period, 1))

@@ -97,6 +97,10 @@ class StandardAbsoluteDeviation(BoundEstimator):
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         kernel.score_learn_many(self._rows, self._grace_period, *self._gate, batch.slots, batch.X, *out, ready)
 
+    def is_withheld(self) -> bool:
+        """See `ColumnarEstimator.is_withheld`: the first sample."""
+        return not self._is_ready(0)
+
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot, N] >= max(self._grace_period, 1))
 

@@ -110,7 +110,8 @@ class OneClassSVM(MultivariateEstimator):
         self._score_entry: Callable[..., float] | None = None
 
     def _run(self, slots: IntColumn, X: FloatColumn, scores: FloatColumn, ready: BoolColumn, *, score: bool, learn: bool) -> None:
-        kernel.score_learn_many(self._rows, self._knobs, self._grace_period, score, learn, *self._gate, slots, X, scores, ready)
+        gate = self._get_gate(score)
+        kernel.score_learn_many(self._rows, self._knobs, self._grace_period, score, learn, *gate, slots, X, scores, ready)
 
     def _learn_row(self) -> None:
         if self._learn_entry is None:

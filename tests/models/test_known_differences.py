@@ -277,6 +277,18 @@ def test_first_sample_is_withheld() -> None:
         out, ready = _run(model, [2.0])
         assert not ready[0]
         assert out.score[0] == 0.0
+    assert time_series.SNARIMAX(p=1, d=0, q=0).forecast(1) == [0.0]
+    assert linear_model.LinearRegression().predict_one({"a": 1.0}) == 0.0
+    for name, X in (("snarimax", [2.0]), ("linear_regression", [[2.0, 1.0]])):
+        out, ready = _run(registry.build(name, {"scale": "none"} if name == "linear_regression" else {}), X)
+        assert not ready[0]
+        assert math.isnan(out.expected[0])
+    shut = anomaly.ThresholdFilter(anomaly.StandardAbsoluteDeviation(), threshold=3.0)
+    open_: Any = registry.build("threshold_filter", {"threshold": 3.0, "detector": {"model": "standard_absolute_deviation"}})
+    for model in (shut, open_):
+        model.learn_one(None, 5.0)
+    assert shut.anomaly_detector.variance.mean.n == 0
+    assert open_.describe(0)["detector_n_samples"] == 1
 
 
 def test_features_are_fixed() -> None:

@@ -75,6 +75,20 @@ def test_adwin_keeps_the_same_window() -> None:
                 assert getattr(model, name) == getattr(detector, name)
 
 
+def test_adwin_drops_no_further_where_rounding_leaves_less_than_no_variance() -> None:
+    rng = np.random.default_rng(8)
+    n_negative = 0
+    for _ in range(40):
+        theirs: Any = drift.ADWIN(delta=0.9, max_buckets=2, min_window_length=1)
+        ours: Any = registry.build("adwin", {"delta": 0.9, "max_buckets": 2, "min_window_length": 1})
+        for y in (1e15 + np.repeat([0.0, 100.0], 48) + rng.normal(0.0, 2.0, 96)).tolist():
+            theirs.update(y)
+            ours.update(y)
+            n_negative += theirs.variance < 0.0
+            assert (ours.width, ours.total, ours.variance) == (theirs.width, theirs.total, theirs.variance)
+    assert n_negative
+
+
 def test_kswin_wants_enough_older_samples() -> None:
     with pytest.raises(ParameterError, match="half of window_size"):
         registry.build("kswin", {"window_size": 50, "stat_size": 30})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
 import random
 from typing import Any
 
 import numpy as np
 import pytest
-from river import anomaly, time_series
+from river import anomaly, neighbors, time_series
+from river.utils.math import _euclidean_distance
 
 from models import registry
 from models.base import Estimator, Scores
+from models.checks.comparison import flatten
 from models.errors import ParameterError
 
 INNER = {"model": "gaussian_scorer", "parameters": {"grace_period": 30}}
@@ -135,6 +138,51 @@ def test_quantile_filter_one_by_one() -> None:
         found.append(model.score_one(None, y))
         model.learn_one(None, y)
     assert found == expected
+
+
+OF_VECTORS: dict[str, tuple[dict[str, Any], Any]] = {
+    "half_space_trees": ({"window_size": 60, "seed": 1}, lambda: anomaly.HalfSpaceTrees(window_size=60, seed=1)),
+    "loda": ({"n_random_cuts": 20, "seed": 1}, lambda: anomaly.LODA(n_random_cuts=20, seed=1)),
+    "one_class_svm": ({}, anomaly.OneClassSVM),
+    "local_outlier_factor": (
+        {"n_neighbors": 3, "window_size": 30},
+        lambda: anomaly.LocalOutlierFactor(3, neighbors.LazySearch(window_size=30, dist_func=_euclidean_distance)),
+    ),
+}
+
+
+@pytest.mark.parametrize("protect", [True, False])
+@pytest.mark.parametrize("name", OF_VECTORS)
+def test_quantile_filter_asks_once_about_a_sample_of_a_vector_model(name: str, protect: bool) -> None:
+    parameters, make = OF_VECTORS[name]
+    theirs = anomaly.QuantileFilter(make(), q=0.8, protect_anomaly_detector=protect)
+    inner = {"model": name, "parameters": {"features": ["x"], **parameters}}
+    model: Any = registry.build("quantile_filter", {"detector": inner, "q": 0.8, "protect": protect})
+    batched: Any = registry.build("quantile_filter", {"detector": inner, "q": 0.8, "protect": protect})
+    batched.reserve(1)
+    values, zeros, out = np.array(YS[:400]), np.zeros(400, np.int64), Scores.empty(400)
+    ready = batched.score_learn_many(zeros, zeros, values, out)
+    for i, y in enumerate(values.tolist()):
+        expected = theirs.score_one({"x": y})
+        assert model.score_one({"x": y}) == expected
+        assert not ready[i] or out.score[i] == expected
+        theirs.learn_one({"x": y})
+        model.learn_one({"x": y})
+        assert model.get_cut() == (theirs.quantile.get() or math.inf)
+
+
+@pytest.mark.parametrize("kind", FILTERS)
+@pytest.mark.parametrize("name", ["standard_absolute_deviation", "predictive_anomaly_detection", "snarimax"])
+def test_a_first_sample_that_is_withheld_passes_a_filter_in_both_forms(kind: str, name: str) -> None:
+    cut, _ = FILTERS[kind]
+    inside = {"model": name, "parameters": registry.variants(name)[0]}
+    one, batched = (registry.build(kind, {**cut, "detector": inside}) for _ in range(2))
+    batched.reserve(1)
+    zeros = np.zeros(200, dtype=np.int64)
+    batched.score_learn_many(zeros, zeros, np.array(YS[:200]), Scores.empty(200))
+    for y in YS[:200]:
+        one.learn_one(None, y)  # type: ignore[attr-defined]
+    assert flatten(one.snapshot(zeros[:1])) == flatten(batched.snapshot(zeros[:1]))
 
 
 def test_nested_filters_take_the_slow_way_to_the_same_scores() -> None:

@@ -67,6 +67,15 @@ def test_forecasts(name: str, parameters: dict[str, Any]) -> None:
     assert ours.forecast(30) == theirs.forecast(30)
 
 
+def test_a_model_that_was_just_made_has_no_forecast() -> None:
+    model: Any = registry.build("holt_winters")
+    assert math.isnan(model.forecast(1)[0])
+    assert all(map(math.isnan, registry.build("holt_winters").forecast(3)))  # type: ignore[attr-defined]
+    inside = {"forecaster": {"model": "holt_winters"}}
+    detector: Any = registry.build("predictive_anomaly_detection", inside)
+    assert detector.score_one(None, 5.0) == 0.0
+
+
 @pytest.mark.parametrize("missing", [0.0, 0.1])
 def test_linear_regression(missing: float) -> None:
     rng = np.random.default_rng(3)
