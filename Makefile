@@ -30,7 +30,7 @@ help:
 	@echo 'make test     all tests, on Apache Kafka where Java 17 and Maven are there'
 	@echo 'make gates    ruff, mypy, import-linter, the shipped configuration'
 	@echo 'make soak     the long tests'
-	@echo 'make fuzz     every property with TIMES=20 times its examples, new ones in each run (make test draws the same ones every time)'
+	@echo 'make fuzz     properties and fuzzers with TIMES=20 times their examples, new ones in each run (make test draws the same ones every time)'
 	@echo 'make lowest   the tests that need no broker, with the lowest versions that pyproject.toml allows'
 	@echo 'make bench    the benchmark of the pipeline, or with BENCH=name another of `streamwarden bench --help`'
 	@echo 'make install  only what runs it, in VENV=folder (make packages: without Streamwarden itself); docker/Dockerfile does it so'
@@ -99,7 +99,7 @@ soak: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -m soak $(TESTS) $(ARGS)
 
 fuzz: $(VENV)/dev.stamp
-	@$(say) 'every property with $(TIMES) times its examples'
+	@$(say) 'properties and fuzzers with $(TIMES) times their examples'
 	@$(BIN)/python -m pytest -m 'not integration' --times $(TIMES) --numprocesses $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS) $(ARGS)
 
 # The upper bounds are what requirements.lock was made under, which every other run has.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -89,7 +90,10 @@ def make_kafka() -> Iterator[Callable[..., ApacheKafka]]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--times`."""
     parser.addoption(
-        "--times", type=int, default=0, help="only properties, each with so many times its examples, new ones every time"
+        "--times",
+        type=int,
+        default=0,
+        help="only properties and fuzzers, with so many times their examples, new ones every time",
     )
 
 
@@ -99,6 +103,12 @@ def times(request: pytest.FixtureRequest) -> int:
     return max(1, int(request.config.getoption("--times")))
 
 
+@pytest.fixture
+def luck(request: pytest.FixtureRequest) -> int:
+    """What a fuzzer of our own adds to its seeds: 0, with `--times` something else every time; who asks for it is run by that too."""
+    return secrets.randbelow(2**31) if request.config.getoption("--times") else 0
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let examples be drawn at random where they are looked for; before the tests are read, which copy what holds then."""
     if config.getoption("--times"):
@@ -106,12 +116,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--times`: leave the properties, and multiply their examples."""
+    """With `--times`: leave the properties and fuzzers, and multiply the examples of the properties."""
     times = config.getoption("--times")
     if not times:
         return
     functions = [item for item in items if isinstance(item, pytest.Function)]
-    properties = [item for item in functions if hasattr(item.obj, "hypothesis") or "times" in item.fixturenames]
+    properties = [item for item in functions if hasattr(item.obj, "hypothesis") or {"times", "luck"} & {*item.fixturenames}]
     chosen = set(properties)
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = properties

@@ -100,8 +100,8 @@ def test_intervals_land_in_the_layout_a_detector_reads(moto: str, s3: Any) -> No
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_crash_anywhere_leaves_the_files_of_an_uninterrupted_run(moto: str, s3: Any, seed: int) -> None:
-    draw = random.Random(seed)
+def test_a_crash_anywhere_leaves_the_files_of_an_uninterrupted_run(moto: str, s3: Any, seed: int, luck: int) -> None:
+    draw = random.Random(seed + luck)
     rows = [(10 * i + draw.randrange(-30, 30), draw.choice(["n1", "n2"]), float(draw.randrange(9))) for i in range(200)]
     rows = [(max(at, 0), node, value) for at, node, value in rows]
 

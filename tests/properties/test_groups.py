@@ -372,7 +372,7 @@ def test_a_group_whose_series_are_all_forgotten_is_closed_with_them() -> None:
     assert live == {labels.get("host") for _, labels in lane._flow.index if labels.name in FEATURES}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**32), missing=st.sampled_from(["last", "absent", "skip"]))
 def test_vectors_are_those_of_a_table_kept_by_hand(seed: int, missing: str) -> None:
     rng = np.random.default_rng(seed)

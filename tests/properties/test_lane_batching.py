@@ -71,7 +71,7 @@ def test_models_that_keep_more_are_no_exception(model: str) -> None:
     assert published(by_cut) == published(by_one)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, n=st.integers(2, 500), at=st.integers(0, 500), cuts=st.lists(st.integers(0, 500), max_size=4))
 def test_what_comes_after_a_replay_is_what_came_before_it(seed: int, n: int, at: int, cuts: list[int]) -> None:
     config = make_config()
@@ -88,7 +88,7 @@ def test_what_comes_after_a_replay_is_what_came_before_it(seed: int, n: int, at:
     assert lane_again.coverage == lane.coverage
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=SEEDS, n=st.integers(2, 300), overlap=st.integers(1, 100))
 def test_records_that_were_taken_already_are_passed_over(seed: int, n: int, overlap: int) -> None:
     config = make_config()
@@ -122,7 +122,7 @@ def test_anomalies_survive_the_way_through_json() -> None:
         assert Anomaly.from_json(raw).to_json() == raw
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(seed=SEEDS, others=SEEDS)
 def test_other_series_change_nothing_about_what_is_said_of_the_samples_of_one(seed: int, others: int) -> None:
     # Silence and eviction go by the watermark of all, and the ceiling by their number: both out of the way here.
@@ -157,7 +157,7 @@ def _record(name: str, host: str, at_ms: int, value: float) -> bytes:
     return json.dumps({"name": name, "labels": {"host": host}, "ts": START_MS + at_ms, "value": value}).encode()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     values=st.lists(
         st.one_of(

@@ -56,7 +56,7 @@ def fetch(rows: Sequence[Row], rng: random.Random) -> RecordBatch:
     return fetched.batch
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     seed=SEEDS,
     n=st.integers(1, 500),
@@ -73,7 +73,7 @@ def test_naughty_logs_come_to_the_same(seed: int, n: int, cuts: list[int], max_s
     assert fast == ordinary
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(seed=SEEDS, n=st.integers(1, 200), max_series=st.sampled_from([2, 50]))
 def test_odd_and_broken_records_come_to_the_same(seed: int, n: int, max_series: int) -> None:
     rng = random.Random(seed)

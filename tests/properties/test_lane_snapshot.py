@@ -91,7 +91,7 @@ def test_what_changed_is_enough(seed: int, n_series: int, cuts: list[int]) -> No
         assert bytes_of(copy) == bytes_of(lane)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, at=st.integers(0, 900))
 def test_a_lane_of_logs_as_well(seed: int, at: int) -> None:
     rows = test_log_lane.log_of(seed, 900)

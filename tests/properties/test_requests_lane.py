@@ -46,7 +46,7 @@ def request_rows(scrapes: list[list[tuple[dict[str, str], int, float]]]) -> list
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 120), cut=st.integers(0, 120))
 def test_requests_score_as_single_samples_do_and_whatever_the_batches(seed: int, n: int, cut: int) -> None:
     scrapes = make_scrapes(seed, n)

@@ -152,7 +152,7 @@ def test_window_is_the_one_that_merges_every_sample(parameters: dict[str, Any]) 
     assert n_changes > 5
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=120)
 @given(seed=st.integers(0, 2**32), n=st.integers(0, 700), which=st.integers(0, len(PARAMETERS) - 1))
 def test_a_snapshot_of_version_1_goes_on_where_it_stood(seed: int, n: int, which: int) -> None:
     parameters = PARAMETERS[which]

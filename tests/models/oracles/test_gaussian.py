@@ -89,7 +89,7 @@ def test_windowed_scores_equal_river_up_to_its_first_complex_number(stream: str,
     assert found[: len(expected)] == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     ys=st.lists(st.floats(-1e60, 1e60), max_size=80),
     window_size=st.one_of(st.none(), st.integers(1, 20)),

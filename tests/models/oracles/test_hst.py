@@ -110,7 +110,7 @@ def test_limits_by_name_number_and_for_all() -> None:
         HalfSpaceTrees(limits=[(0, 1)], n_features=2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data(), n_features=st.integers(1, 3), height=st.integers(1, 4), window_size=st.integers(1, 12))
 def test_any_short_stream(data: st.DataObject, n_features: int, height: int, window_size: int) -> None:
     value = st.one_of(st.none(), st.floats(-0.5, 1.5))

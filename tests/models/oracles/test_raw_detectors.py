@@ -123,7 +123,7 @@ def test_local_outlier_factor(n_features: int, k: int, window_size: int, digits:
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="from Python 3.12 on sum() of floats is compensated: river's scores move")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     values=st.lists(
         st.one_of(st.integers(-3, 3).map(float), st.floats(-1e3, 1e3), st.sampled_from([0.0, -0.0, 1e-200])), max_size=50

@@ -54,7 +54,7 @@ VALUES = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6), st.float
 
 
 @given(values=st.lists(VALUES, min_size=1, max_size=60), shingle_size=st.integers(1, 3))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=200)
 def test_any_stream_leaves_trees_that_are_random_cut_trees(values: list[float], shingle_size: int) -> None:
     model = RandomCutForest(n_trees=3, tree_size=8, shingle_size=shingle_size, grace_period=1)
     model.reserve(1)

@@ -60,8 +60,8 @@ def assert_same(found: Any, expected: Any, value: bytes | None) -> None:
 
 @pytest.mark.parametrize("form", SLOW_DECODERS)
 @pytest.mark.parametrize("seed", range(2))
-def test_fuzzed_records_have_the_verdict_and_the_content_of_the_slow_decoder(form: str, seed: int) -> None:
-    values: list[bytes | None] = list(fuzzed_records(seed, 3_000, form))  # type: ignore[arg-type]
+def test_fuzzed_records_have_the_verdict_and_the_content_of_the_slow_decoder(form: str, seed: int, times: int, luck: int) -> None:
+    values: list[bytes | None] = list(fuzzed_records(seed + luck, 3_000 * times, form))  # type: ignore[arg-type]
     slow = SLOW_DECODERS[form]
     expected = [slow(value, KAFKA_MS) for value in values]
     assert min(expected.count(BAD), sum(one not in (BAD, EMPTY) for one in expected)) > 500

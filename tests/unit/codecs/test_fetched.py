@@ -357,8 +357,8 @@ def read_damaged(n_cases: int, seed: int) -> dict[str, int]:
     return n_by_stop
 
 
-def test_damaged_batches_never_crash_and_never_read_otherwise() -> None:
-    n_by_stop = read_damaged(5_000, seed=7)
+def test_damaged_batches_never_crash_and_never_read_otherwise(times: int, luck: int) -> None:
+    n_by_stop = read_damaged(5_000 * times, seed=7 + luck)
     assert set(n_by_stop) == set(Stop) - {Stop.ENOUGH}
 
 

@@ -155,8 +155,8 @@ def make_bytes(draw: random.Random) -> bytes:
     return pack(raw) if draw.random() < 0.5 else raw
 
 
-def test_messages_damaged_in_many_ways() -> None:
-    assert points_facts.compare_damaged(SCANNED, SLOW, make_bytes, 40, seed=12) > 300
+def test_messages_damaged_in_many_ways(times: int, luck: int) -> None:
+    assert points_facts.compare_damaged(SCANNED, SLOW, make_bytes, 40 * times, seed=12 + luck) > 300 * times
 
 
 @pytest.mark.soak

@@ -372,7 +372,7 @@ def test_wrong_settings_are_explained(provider: str, expected: str) -> None:
     assert expected in load(provider)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["ok", "TIMEOUT", "BAD_REQUEST"]), min_size=1, max_size=30))
 def test_the_meter_counts_every_attempt_once(script: list[str]) -> None:
     hand = Hand(max_attempts=1, max_calls_per_minute=5_000.0, burst_calls=1_000, breaker_failures=1_000)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.crosscheck.slots import InFlightSlots
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=200)
 @given(
     n_slots=st.integers(1, 8),
     wants=st.lists(st.tuples(st.integers(1, 8), st.integers(0, 5), st.booleans()), max_size=20),

@@ -23,7 +23,7 @@ def scores_of(score: np.ndarray, expected: float = math.nan) -> Scores:
     return Scores(score, np.full(score.size, expected), np.full(score.size, math.nan))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32), model=st.sampled_from([RAW, NOMINAL]), n_series=st.integers(1, 3))
 def test_it_is_the_tail_told_literally(seed: int, model: str, n_series: int) -> None:
     rng = np.random.default_rng(seed)

@@ -118,7 +118,7 @@ def test_restored_at_any_point_it_goes_on_bit_for_bit(seed: int, cut: int, max_t
     assert second.snapshot() == whole.snapshot()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.4, 0.5, 0.6]))
 def test_a_line_seen_before_has_the_template_that_a_search_gives_now(seed: int, similarity: float) -> None:
     miner, naive = make_miner(similarity=similarity), NaiveTree(similarity, 5_000)
