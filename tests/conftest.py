@@ -116,7 +116,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--times`: leave the properties and fuzzers, and multiply the examples of the properties."""
+    """Integration tests first; with `--times` leave the properties and fuzzers, and multiply the examples of the properties."""
+    # They take longest: begun last, one process would wait for the other's.
+    items.sort(key=lambda item: item.get_closest_marker("integration") is None)
     times = config.getoption("--times")
     if not times:
         return

@@ -107,7 +107,11 @@ class RiverModel(ColumnarEstimator):
     )
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"path": "river.anomaly.GaussianScorer", "parameters": {"grace_period": 10}, "grace_period": 10},
-        {"path": "river.anomaly.HalfSpaceTrees", "parameters": {"seed": 1, "window_size": 20, "n_trees": 3}, "n_features": 2},
+        {
+            "path": "river.anomaly.HalfSpaceTrees",
+            "parameters": {"seed": 1, "window_size": 20, "n_trees": 3, "height": 5},
+            "n_features": 2,
+        },
         {"path": "river.drift.PageHinkley", "grace_period": 5},
     )
 
