@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.config.broker_access import broker_access
 from pipeline.config.schema import BrokerSettings
-from pipeline.config.secret import resolve_secret
 from pipeline.errors import BrokerError
 
 __all__ = ["connection_settings", "unreachable"]
@@ -29,19 +29,9 @@ def connection_settings(broker: BrokerSettings) -> dict[str, Any]:
     >>> connection_settings(BrokerSettings(bootstrap="kafka-1:9092, kafka-2:9092"))["bootstrap_servers"]
     ['kafka-1:9092', 'kafka-2:9092']
     """
-    security = broker.security
-    settings: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in broker.bootstrap.split(",")],
-        "client_id": "streamwarden-cli",
-        "security_protocol": security.protocol.upper(),
-    }
-    if security.mechanism is not None:
-        settings["sasl_mechanism"] = security.mechanism
-        settings["sasl_plain_username"] = security.username
-        if security.password is not None:
-            settings["sasl_plain_password"] = resolve_secret(security.password)
-    if security.ca_file is not None:
-        settings["ssl_cafile"] = security.ca_file
+    settings = {"client_id": "streamwarden-cli", **broker_access(broker)}
+    if broker.security.ca_file is not None:
+        settings["ssl_cafile"] = broker.security.ca_file
     return settings
 
 

@@ -12,11 +12,11 @@ with warnings.catch_warnings():
     import faust
     from faust.types import TP
 
+from pipeline.config.broker_access import bootstrap_servers
 from pipeline.config.schema import Config
 from pipeline.service.assignment import Assignment
 from pipeline.service.consumer_thread import BatchConsumerThread
 from pipeline.service.fetched_batch import FetchedBatch
-from pipeline.service.kafka_settings import bootstrap_servers
 from pipeline.service.transport import BatchConsumer, BatchTransport
 from pipeline.telemetry.events import Telemetry
 from pipeline.telemetry.library_logs import hear_libraries
