@@ -66,7 +66,7 @@ def build_query(settings: AmpSettings, aliases: Sequence[str]) -> str:
     return f"{{__name__=~{names},{settings.alias_label}=~{_alternatives(aliases)}}}"
 
 
-class AmpProvider(RemoteJudge):
+class AmpProvider(RemoteJudge[_Question]):
     """Judges by the band of a detector's output series.  One range query, signed with SigV4, answers every candidate.
 
     Parameters
@@ -98,14 +98,9 @@ class AmpProvider(RemoteJudge):
         await super().close()
         await asyncio.to_thread(self._endpoint.close)
 
-    def _prejudge(self, candidate: Candidate) -> None:
-        self._question(candidate)
-
     def _question(self, candidate: Candidate) -> _Question | None:
         anomaly = candidate.anomaly
-        if anomaly.kind != "point":
-            what = "silence" if anomaly.kind == "absence" else "a new log template"
-            self._give(candidate, "unknown", "no_metric", f"{what} has no value to hold against a band")
+        if self._is_no_sample(candidate, "no_metric", "has no value to hold against a band"):
             return None
         if not math.isfinite(anomaly.value):
             self._give(candidate, "unknown", "no_value", "the sample is not a number")
@@ -118,8 +113,7 @@ class AmpProvider(RemoteJudge):
         self._give(candidate, "unknown", "not_mapped", f"{anomaly.series}: no detector watches it")
         return None
 
-    async def _answer(self, batch: Batch) -> None:
-        questions = [question for one in batch.candidates if (question := self._question(one)) is not None]
+    async def _answer(self, questions: list[_Question], batch: Batch) -> None:
         # Detectors of one interval share the step of a query.
         groups: dict[tuple[int, int], list[_Question]] = {}
         for question in sorted(questions, key=lambda one: one.time_secs):

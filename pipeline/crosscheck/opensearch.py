@@ -66,7 +66,7 @@ def build_search(questions: Sequence[_Question], offset: int) -> dict[str, Any]:
     }
 
 
-class OpenSearchProvider(RemoteJudge):
+class OpenSearchProvider(RemoteJudge[_Question]):
     """Judges by the anomaly grade of the result whose interval holds the sample.  One search answers every candidate.
 
     Parameters
@@ -111,14 +111,9 @@ class OpenSearchProvider(RemoteJudge):
         await super().close()
         await asyncio.to_thread(self._endpoint.close)
 
-    def _prejudge(self, candidate: Candidate) -> None:
-        self._question(candidate)
-
     def _question(self, candidate: Candidate) -> _Question | None:
         anomaly = candidate.anomaly
-        if anomaly.kind != "point":
-            what = "silence" if anomaly.kind == "absence" else "a new log template"
-            self._give(candidate, "unknown", "no_feature", f"{what} is no value of a feature")
+        if self._is_no_sample(candidate, "no_feature", "is no value of a feature"):
             return None
         labels = anomaly.series.to_dict()
         for detector in self._settings.detectors:
@@ -128,9 +123,7 @@ class OpenSearchProvider(RemoteJudge):
         self._give(candidate, "unknown", "not_mapped", f"{anomaly.series}: no detector watches it")
         return None
 
-    async def _answer(self, batch: Batch) -> None:
-        questions = [question for one in batch.candidates if (question := self._question(one)) is not None]
-
+    async def _answer(self, questions: list[_Question], batch: Batch) -> None:
         async def ask(waiting: Sequence[_Question]) -> None:
             await self._ask(waiting, batch)
 

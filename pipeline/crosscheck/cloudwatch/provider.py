@@ -61,7 +61,7 @@ class _Question:
         return self.start_secs
 
 
-class CloudWatchProvider(RemoteJudge):
+class CloudWatchProvider(RemoteJudge[_Question]):
     """Judges by the band of the metric that a series is in CloudWatch.
 
     Parameters
@@ -105,7 +105,6 @@ class CloudWatchProvider(RemoteJudge):
             self._decide(question, answer)
 
     def _question(self, candidate: Candidate) -> _Question | None:
-        """What to ask; a candidate that there is nothing to ask about is settled here."""
         anomaly = candidate.anomaly
         if anomaly.kind == "new_template":
             self._give(candidate, "unknown", "no_metric", "a log template seen for the first time is no metric in CloudWatch")
@@ -119,8 +118,7 @@ class CloudWatchProvider(RemoteJudge):
             return None
         return _Question(candidate, metric, query)
 
-    async def _answer(self, batch: Batch) -> None:
-        questions = [question for one in batch.candidates if (question := self._question(one)) is not None]
+    async def _answer(self, questions: list[_Question], batch: Batch) -> None:
         self.publisher.publish([(one.metric, one.query, one.candidate.anomaly) for one in questions])
         error: ProviderError | None = None
         for group in _group(questions):

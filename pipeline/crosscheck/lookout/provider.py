@@ -56,7 +56,7 @@ class _Question:
         return self.start_secs + self.interval_secs + self.series.detector.delay_secs
 
 
-class LookoutProvider(RemoteJudge):
+class LookoutProvider(RemoteJudge[_Question]):
     """Judges by anomaly groups.  One poll of a detector answers every candidate of its series.
 
     Parameters
@@ -125,14 +125,9 @@ class LookoutProvider(RemoteJudge):
         request = {"AnomalyDetectorArn": arn, "AnomalyGroupTimeSeriesFeedback": feedback}
         await self._call("PutFeedback", "put_feedback", request, until_secs, Bill())
 
-    def _prejudge(self, candidate: Candidate) -> None:
-        self._question(candidate)
-
     def _question(self, candidate: Candidate) -> _Question | None:
         anomaly = candidate.anomaly
-        if anomaly.kind != "point":
-            what = "silence" if anomaly.kind == "absence" else "a new log template"
-            self._give(candidate, "unknown", "no_measure", f"{what} is no value of a measure")
+        if self._is_no_sample(candidate, "no_measure", "is no value of a measure"):
             return None
         series = find_series(self._settings.detectors, anomaly.topic, anomaly.series.to_dict())
         if series is None:
@@ -140,9 +135,7 @@ class LookoutProvider(RemoteJudge):
             return None
         return _Question(candidate, series)
 
-    async def _answer(self, batch: Batch) -> None:
-        questions = [question for one in batch.candidates if (question := self._question(one)) is not None]
-
+    async def _answer(self, questions: list[_Question], batch: Batch) -> None:
         async def ask(waiting: Sequence[_Question]) -> None:
             by_detector: dict[str, list[_Question]] = {}
             for question in waiting:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pipeline.clock import Clock
 from pipeline.crosscheck.base import Outcome, Verdict
@@ -74,10 +74,11 @@ class Batch:
         return max(candidate.until_secs for candidate in self.candidates)
 
 
-class RemoteJudge(ABC):
+class RemoteJudge(ABC, Generic[Question]):
     """Collects candidates while it waits for the rate limit, then has a whole batch answered.
 
-    A subclass implements `_answer`, which makes the calls and gives verdicts by `_give`.  What it leaves out is ``unknown``.
+    A subclass implements `_question`, which says what to ask about a candidate, and `_answer`, which makes the calls and gives
+    verdicts by `_give`.  What it leaves out is ``unknown``.
 
     Parameters
     ----------
@@ -129,7 +130,11 @@ class RemoteJudge(ABC):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     @abstractmethod
-    async def _answer(self, batch: Batch) -> None:
+    def _question(self, candidate: Candidate) -> Question | None:
+        """What to ask; a candidate that there is nothing to ask about is given its verdict here."""
+
+    @abstractmethod
+    async def _answer(self, questions: list[Question], batch: Batch) -> None:
         """Give each candidate of the batch its verdict.
 
         Raises
@@ -138,8 +143,16 @@ class RemoteJudge(ABC):
             The calls failed; candidates without a verdict get ``unknown`` with its code.
         """
 
-    def _prejudge(self, candidate: Candidate) -> None:  # noqa: B027 - what most providers have no use for
+    def _prejudge(self, candidate: Candidate) -> None:
         """Give a verdict that needs no call, if there is one."""
+        self._question(candidate)
+
+    def _is_no_sample(self, candidate: Candidate, reason: str, lack: str) -> bool:
+        """Whether the suspicion is not about a sample, which this provider knows nothing of; `lack` says what there is not."""
+        kind = candidate.anomaly.kind
+        if kind != "point":
+            self._give(candidate, "unknown", reason, f"{'silence' if kind == 'absence' else 'a new log template'} {lack}")
+        return kind != "point"
 
     def _give(
         self,
@@ -215,7 +228,8 @@ class RemoteJudge(ABC):
     async def _settle(self, batch: Batch) -> None:
         reason, detail = "no_answer", "the service said nothing about it"
         try:
-            await self._answer(batch)
+            questions = [question for one in batch.candidates if (question := self._question(one)) is not None]
+            await self._answer(questions, batch)
         except ProviderError as error:
             reason, detail = error.code.lower(), str(error)[:300]
         except Exception as error:  # noqa: BLE001 - an answer of a shape nobody foresaw must not end the collector's work

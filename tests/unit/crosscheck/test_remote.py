@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from pipeline.crosscheck.remote.cache import TimedCache
 from pipeline.crosscheck.remote.caller import RemoteCaller
 from pipeline.crosscheck.remote.cost import Bill, Price
 from pipeline.crosscheck.remote.failure import CODES, RETRIABLE_CODES, SHARED_CODES, explain_failure, explain_status
-from pipeline.crosscheck.remote.judge import Batch, RemoteJudge
+from pipeline.crosscheck.remote.judge import Batch, Candidate, RemoteJudge
 from pipeline.crosscheck.remote.token_bucket import TokenBucket
 from pipeline.errors import ConfigError, ProviderError
 from tests.stories.timeline import make_anomaly
@@ -260,7 +261,14 @@ def test_a_failure_of_any_kind_has_a_known_code_and_says_where_and_what_to_do() 
     assert explain_status("svc", 503, "x", "Wed, 21 Oct 2026 07:28:00 GMT").retry_after_secs is None
 
 
-class EchoJudge(RemoteJudge):
+@dataclass(frozen=True)
+class Echo:
+    """Nothing is asked but for its own sake."""
+
+    candidate: Candidate
+
+
+class EchoJudge(RemoteJudge[Echo]):
     """Confirms whatever it gets, one call a batch."""
 
     name = "echo"
@@ -271,13 +279,16 @@ class EchoJudge(RemoteJudge):
         self.batches: list[int] = []
         self.error: ProviderError | Exception | None = None
 
-    async def _answer(self, batch: Batch) -> None:
+    def _question(self, candidate: Candidate) -> Echo:
+        return Echo(candidate)
+
+    async def _answer(self, questions: list[Echo], batch: Batch) -> None:
         await self.caller.call("Get", lambda: 1, until_secs=batch.until_secs, bill=batch.bill)
         self.batches.append(len(batch.candidates))
         if self.error is not None:
             raise self.error
-        for candidate in batch.candidates:
-            self._give(candidate, "confirmed", "echo", candidate.anomaly.id)
+        for question in questions:
+            self._give(question.candidate, "confirmed", "echo", question.candidate.anomaly.id)
 
 
 def test_candidates_that_wait_for_the_limit_share_a_call() -> None:
