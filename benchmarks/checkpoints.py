@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.arguments import at_least, make_parser, positive_number
+from benchmarks.broker import add_broker, open_broker
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import Worker
-from benchmarks.pipeline.run import open_broker
 from benchmarks.pipeline.topic import delete_topics, fill
-from benchmarks.pipeline.workloads import WORKLOADS
+from benchmarks.pipeline.workloads import WORKLOADS, add_workload
 
 _PACKAGES = ("aiokafka", "cramjam", "faust-streaming", "numba", "numpy", "orjson")
 _DETECTOR = {"name": "all", "model": {"type": "gaussian_scorer"}, "threshold": {"type": "fixed", "score": 0.999999999}}
@@ -46,19 +46,13 @@ def summarise(with_us: list[float], without_us: list[float]) -> dict[str, float]
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = make_parser("checkpoints", __doc__)
-    parser.add_argument(
-        "--workload",
-        default="native-100k",
-        choices=sorted(WORKLOADS),
-        metavar="NAME",
-        help=f"one of {', '.join(sorted(WORKLOADS))}",
-    )
+    add_workload(parser, "native-100k")
     parser.add_argument("--messages", type=at_least(1), default=8_000_000, help="messages on the topic")
     parser.add_argument(
         "--interval-secs", type=positive_number, default=2.0, help="worker.checkpoint_interval_secs of the one that has them"
     )
     parser.add_argument("--repeats", type=at_least(1), default=3, help="runs of each")
-    parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
+    add_broker(parser)
     parser.add_argument("--json", metavar="FILE", help="where every repeat goes, with machine, versions, commit and seed")
     chosen = parser.parse_args(arguments)
     progress = Console(stderr=True)

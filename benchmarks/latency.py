@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.arguments import at_least, make_parser, positive_number
+from benchmarks.broker import add_broker, open_broker
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contender import make_config, write_config
-from benchmarks.pipeline.run import open_broker
 from benchmarks.pipeline.topic import create_topics, delete_topics
 from pipeline.alerts.event import CE_TYPE_PREFIX
 from pipeline.demo.brokers.ports import find_free_ports
@@ -267,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--linger-ms", type=positive_number, default=5.0, help="the generator's; before the append, so only in the due figures"
     )
-    parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
+    add_broker(parser)
     parser.add_argument("--json", metavar="FILE", help="where the figures go, with machine, versions, commit and seed")
     chosen = parser.parse_args(arguments)
     if chosen.spikes * len(chosen.shares) > _N_SERIES:

@@ -30,12 +30,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.arguments import at_least, make_parser
+from benchmarks.broker import add_broker, open_broker
 from benchmarks.machine import describe_machine
-from benchmarks.pipeline.contender import cpu_secs_of, make_config, peak_mb_of, write_config
-from benchmarks.pipeline.run import open_broker
+from benchmarks.pipeline.contender import make_config, write_config
 from benchmarks.pipeline.topic import delete_topics, fill, send
 from benchmarks.pipeline.workload import Message, Workload
 from benchmarks.pipeline.workloads import WORKLOADS
+from benchmarks.process import cpu_secs_of, peak_mb_of, resident_mb_of
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import probe_worker
 from pipeline.demo.worker_process import WorkerProcess
@@ -83,7 +84,7 @@ def measure(bootstrap: str, workload: Workload, model: str, n_repeats: int, say:
                 say("    ... all read; the last checkpoints ...")
                 # Two and a half intervals without one: the last ones include everything.
                 _wait_for_rest(first, lambda: _metric(port, "checkpoint_seconds_count"), 2.5 * _INTERVAL_SECS)
-                scored_mb = _resident_mb(first.pid)
+                scored_mb = resident_mb_of(first.pid)
                 checkpoint_mb = _metric(port, "checkpoint_bytes_total") / 1e6
             finally:
                 first.stop(signal.SIGKILL)
@@ -98,7 +99,7 @@ def measure(bootstrap: str, workload: Workload, model: str, n_repeats: int, say:
                         {
                             "restore_secs": time.perf_counter() - assigned_secs,
                             "cpu_secs": cpu_secs_of(worker.pid) - assigned_cpu_secs,
-                            "resident_mb": _resident_mb(worker.pid),
+                            "resident_mb": resident_mb_of(worker.pid),
                             "peak_mb": peak_mb_of(worker.pid),
                         }
                     )
@@ -165,25 +166,26 @@ def _wait(worker: WorkerProcess, is_done: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _metric(port: int, name: str) -> float:
-    """Sum of a metric of the worker over its labels; 0.0 while it does not answer."""
+def _read_metrics(port: int) -> list[str]:
+    """Lines of the worker's metrics; none while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
+            text: str = answer.read().decode()
+            return text.splitlines()
     except OSError:
-        return 0.0
-    values = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith(f"streamwarden_{name}")]
-    return sum(map(float, values))
+        return []
+
+
+def _metric(port: int, name: str) -> float:
+    """Sum of a metric of the worker over its labels."""
+    values = [line.rpartition(" ")[2] for line in _read_metrics(port) if line.startswith(f"streamwarden_{name}")]
+    return sum(map(float, values), 0.0)
 
 
 def _n_assigned(port: int, topic: str) -> int:
     """Partitions of a topic that a worker has, as the lags it shows tell."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
-    except OSError:
-        return 0
-    return sum(line.startswith("streamwarden_lag_records{") and f'topic="{topic}"' in line for line in text.splitlines())
+    lags = (line for line in _read_metrics(port) if line.startswith("streamwarden_lag_records{"))
+    return sum(f'topic="{topic}"' in line for line in lags)
 
 
 def _wait_for_rest(worker: WorkerProcess, read: Callable[[], float], secs: float) -> None:
@@ -195,13 +197,6 @@ def _wait_for_rest(worker: WorkerProcess, read: Callable[[], float], secs: float
         if now != last:
             last, since_secs = now, time.monotonic()
         time.sleep(0.5)
-
-
-def _resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -218,7 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--model", default="gaussian_scorer", help="of every series; `default` for the default detector")
     parser.add_argument("--repeats", type=at_least(1), default=3, help="takings over of each size")
-    parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
+    add_broker(parser)
     parser.add_argument("--json", metavar="FILE", help="where every repeat goes, with machine, versions, commit and seed")
     given = parser.parse_args(arguments)
     progress = Console(stderr=True)

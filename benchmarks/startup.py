@@ -28,11 +28,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.arguments import at_least, make_parser
+from benchmarks.broker import add_broker, open_broker
 from benchmarks.machine import describe_machine
-from benchmarks.pipeline.contender import cpu_secs_of, make_config, write_config
-from benchmarks.pipeline.run import open_broker
+from benchmarks.pipeline.contender import make_config, write_config
 from benchmarks.pipeline.topic import delete_topics, fill
-from benchmarks.pipeline.workloads import WORKLOADS
+from benchmarks.pipeline.workloads import WORKLOADS, add_workload
+from benchmarks.process import cpu_secs_of
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import parse_metrics
 from pipeline.demo.worker_process import WorkerProcess
@@ -109,16 +110,10 @@ def summarise(results: dict[str, list[dict[str, float]]]) -> dict[str, dict[str,
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = make_parser("startup", __doc__)
-    parser.add_argument(
-        "--workload",
-        default="native-2k",
-        choices=sorted(WORKLOADS),
-        metavar="NAME",
-        help=f"one of {', '.join(sorted(WORKLOADS))}",
-    )
+    add_workload(parser, "native-2k")
     parser.add_argument("--model", default="default", metavar="NAME", help="of the one detector")
     parser.add_argument("--repeats", type=at_least(1), default=3, help="cold starts, each with a warm one after it")
-    parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
+    add_broker(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="where every repeat goes, with machine, versions and commit")
     chosen = parser.parse_args(arguments)
     progress = Console(stderr=True)

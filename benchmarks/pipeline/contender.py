@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,13 +16,13 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks.pipeline.topic import count_partitions, delete_topics
+from benchmarks.process import cpu_secs_of, peak_mb_of
 from pipeline.config.schema import OutputTopics
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import probe_worker
 from pipeline.demo.worker_process import WorkerProcess
 
 _RIVALS = Path(__file__).parents[1] / "rivals"
-_TICKS = os.sysconf("SC_CLK_TCK")
 _TIMEOUT_SECS = 400.0
 _LOOK_SECS, _LEAST_LOOK_SECS = 0.1, 0.01
 _LOOK_SECS_PER_MESSAGE = 1e-7
@@ -267,17 +266,3 @@ class Worker(Contender):
             if time.monotonic() > deadline_secs:
                 raise RuntimeError(f"not done after {_TIMEOUT_SECS:.0f} s: {points[-1:]}\n{worker.last_log_lines()}")
             time.sleep(look_secs)
-
-
-def cpu_secs_of(pid: int) -> float:
-    """CPU time of a process so far, all threads, s."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def peak_mb_of(pid: int) -> float:
-    """Highest resident memory of a process so far, MB; 0 = unknown."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +23,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from benchmarks.arguments import at_least, make_parser, positive_number
+from benchmarks.broker import add_broker, open_broker
 from benchmarks.machine import describe_machine
 from benchmarks.pipeline.contenders import CONTENDERS, DEFAULT, REQUESTS_DEFAULT
 from benchmarks.pipeline.page import render_rows
 from benchmarks.pipeline.result_file import ResultFile
 from benchmarks.pipeline.topic import delete_topics, fill
 from benchmarks.pipeline.workload import Workload
-from benchmarks.pipeline.workloads import WORKLOADS
-from pipeline.demo.brokers.apache_kafka import ApacheKafka
+from benchmarks.pipeline.workloads import WORKLOADS, add_workload
 
 _PACKAGES = ("aiokafka", "confluent-kafka", "cramjam", "faust-streaming", "numba", "numpy", "orjson", "river")
 _N_MESSAGES = 2_000_000
@@ -45,16 +43,6 @@ _FEW_ROUNDS = 200
 _ROUNDS, _REQUEST_ROUNDS = 3, 10
 _FAILURES = (RuntimeError, OSError, subprocess.SubprocessError, KafkaException)
 _SPECIAL = frozenset({"worker-ordinary", "worker-checked", "worker-unchecked", "worker-forest"})
-
-
-@contextmanager
-def open_broker(bootstrap: str | None, say: Any) -> Iterator[tuple[str, str]]:
-    """Address and name of the broker: one of our own, or the one that is given."""
-    if bootstrap:
-        yield bootstrap, "given"
-        return
-    with ApacheKafka(say=say) as broker:
-        yield broker.bootstrap, broker.name
 
 
 def make_table(report: dict[str, Any]) -> Table:
@@ -247,13 +235,7 @@ def main(arguments: list[str] | None = None) -> int:
         default="quick",
         help="quick: one workload; full: every workload and compression, a file of results each (hours; see --messages, --minutes)",
     )
-    parser.add_argument(
-        "--workload",
-        default="native-2k",
-        choices=sorted(WORKLOADS),
-        metavar="NAME",
-        help=f"one of {', '.join(sorted(WORKLOADS))}",
-    )
+    add_workload(parser, "native-2k")
     parser.add_argument(
         "--messages",
         type=at_least(1),
@@ -262,7 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--repeats", type=at_least(1), default=3, help="runs of each contender")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"who takes part: {', '.join(CONTENDERS)}")
-    parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
+    add_broker(parser)
     parser.add_argument(
         "--json",
         metavar="FILE",

@@ -23,12 +23,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 
 from benchmarks.arguments import at_least, make_parser
+from benchmarks.broker import add_broker, open_broker
 from benchmarks.machine import describe_machine
-from benchmarks.pipeline.contender import Point, cost_of, cpu_secs_of, make_config, write_config
-from benchmarks.pipeline.run import open_broker
+from benchmarks.pipeline.contender import Point, cost_of, make_config, write_config
 from benchmarks.pipeline.topic import create_topics, delete_prefixed_topics
 from benchmarks.pipeline.workload import Workload
-from benchmarks.pipeline.workloads import WORKLOADS
+from benchmarks.pipeline.workloads import WORKLOADS, add_workload
+from benchmarks.process import cpu_secs_of
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import WorkerState, probe_worker
 from pipeline.demo.worker_process import WorkerProcess
@@ -132,16 +133,10 @@ def _watch(workers: list[WorkerProcess], ports: list[int], n_messages: int) -> t
 def main(arguments: list[str] | None = None) -> int:
     """Run it from the command line."""
     parser = make_parser("scale", __doc__)
-    parser.add_argument(
-        "--workload",
-        default="native-2k",
-        choices=sorted(WORKLOADS),
-        metavar="NAME",
-        help=f"one of {', '.join(sorted(WORKLOADS))}",
-    )
+    add_workload(parser, "native-2k")
     parser.add_argument("--messages", type=at_least(1), default=1_500_000, help="messages on the topic")
     parser.add_argument("--repeats", type=at_least(1), default=3, help="runs of each")
-    parser.add_argument("--broker", metavar="HOST:PORT", help="a broker that is there already; else an Apache Kafka is started")
+    add_broker(parser)
     parser.add_argument(
         "--json", metavar="FILE", type=Path, help="where every repeat goes, with machine, versions, commit and seed"
     )
