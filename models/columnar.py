@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.base import BoolColumn, Estimator, FloatColumn, IntColumn, Scores, Snapshot
+from models.damage import find_not_finite
 from models.errors import ShapeError, SlotError, SnapshotError
 from models.gate import OPEN_GATE, Gate
 from models.parameters import Parameter, settle_parameters
@@ -25,6 +26,7 @@ __all__ = ["Batch", "ColumnarEstimator", "UnivariateEstimator"]
 # NumPy keeps one object for each plain dtype, so most comparisons end at identity, which is six times quicker.
 _FLOAT = np.dtype(np.float64)
 _INT = np.dtype(np.int64)
+_CURE = "Drop it and let the model learn anew"
 
 
 class Batch(NamedTuple):
@@ -104,6 +106,10 @@ class ColumnarEstimator(Estimator):
     @abstractmethod
     def _describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
         """Facts of one series beyond those every model has."""
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """What in columns of the right shapes and types no series can come to, and a kernel must not meet; "" = nothing."""
+        return find_not_finite(columns)
 
     def _upgrade(self, snapshot: Snapshot) -> Snapshot:
         """`snapshot` in the layout of `state_version` when it is of an older one; left as it is when it cannot be read."""
@@ -225,8 +231,7 @@ class ColumnarEstimator(Estimator):
         slots = _as_column(slots, _INT, "slots")
         if slots.size and slots.min() < 0:
             raise SlotError(f"{self.name}: slot {slots.min()} is negative")
-        snapshot = self._upgrade(snapshot)
-        self._check_snapshot(snapshot, slots.size)
+        snapshot = self._get_current(snapshot, slots.size)
         if slots.size:
             self.reserve(int(slots.max()) + 1)
             run = as_run(slots)
@@ -263,12 +268,28 @@ class ColumnarEstimator(Estimator):
             raise ShapeError(f"{self.name}: X has shape {X.shape}; expected ({n_samples}, {self.n_features})")
         return _as_values(X)
 
+    def _get_current(self, snapshot: Snapshot, n_rows: int) -> Snapshot:
+        """`snapshot` in the layout of `state_version`, and sound."""
+        self._require_mapping(snapshot)
+        try:
+            snapshot = self._upgrade(snapshot)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise SnapshotError(f"{self.name}: the snapshot, of an older version, is damaged ({error}). {_CURE}") from error
+        self._check_snapshot(snapshot, n_rows)
+        return snapshot
+
+    def _require_mapping(self, snapshot: object) -> None:
+        if not isinstance(snapshot, Mapping):
+            raise SnapshotError(
+                f"{self.name}: a snapshot is a mapping, as `snapshot` returns it; found a {type(snapshot).__name__}"
+            )
+
     def _check_snapshot(self, snapshot: Snapshot, n_rows: int) -> None:
         found = (snapshot.get("model"), snapshot.get("version"))
         if found != (self.name, self.state_version):
             raise SnapshotError(
                 f"{self.name}: the snapshot is of model {found[0]!r} version {found[1]!r}; "
-                f"expected {self.name!r} version {self.state_version}. Drop it and let the model learn anew"
+                f"expected {self.name!r} version {self.state_version}. {_CURE}"
             )
         if snapshot.get("parameters") != self._parameters:
             raise SnapshotError(
@@ -283,11 +304,16 @@ class ColumnarEstimator(Estimator):
             raise SnapshotError(f"{self.name}: the snapshot's columns are damaged; expected {', '.join(fresh_row)}")
         for key, fresh in fresh_row.items():
             rows = columns[key]
+            if not isinstance(rows, np.ndarray):
+                raise SnapshotError(f"{self.name}: column {key!r} of the snapshot is a {type(rows).__name__}; expected an array")
             if rows.dtype != fresh.dtype or rows.shape != (n_rows, *fresh.shape[1:]):
                 raise SnapshotError(
                     f"{self.name}: column {key!r} of the snapshot is {rows.dtype} {rows.shape}; "
                     f"expected {fresh.dtype} {(n_rows, *fresh.shape[1:])}"
                 )
+        damage = self._find_damage(columns)
+        if damage:
+            raise SnapshotError(f"{self.name}: the snapshot is damaged: {damage}. {_CURE}")
 
 
 class UnivariateEstimator(ColumnarEstimator):

@@ -205,6 +205,7 @@ class MultivariateEstimator(ColumnarEstimator):
 
     def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
         """See `Estimator.restore`; a model without names takes those of the snapshot."""
+        self._require_mapping(snapshot)
         names = snapshot.get("features")
         if names is not None and self._index.names is None and (len(names) == self.n_features or not self._n_slots):
             kept = self._index, self.n_features, self._row

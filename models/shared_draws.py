@@ -78,11 +78,16 @@ class SharedDrawEstimator(MultivariateEstimator):
             rows["draw"][slots] = numbers[rows["draw"][slots]]
 
     def _check_masks(self, snapshot: Snapshot) -> None:
+        self._require_mapping(snapshot)
+        if snapshot.get("model") != self.name or snapshot.get("parameters") != self._parameters:
+            return  # a stranger's, which is told of as such
         masks = snapshot.get("masks")
         names = snapshot.get("features")
         n_features = len(names) if names else self.n_features
         if not isinstance(masks, np.ndarray) or masks.ndim != 2 or masks.dtype != np.bool_ or masks.shape[1] != n_features:
             raise SnapshotError(f"{self.name}: the snapshot's masks are damaged; expected a (K, {n_features}) bool array")
+        if not masks.any(axis=1).all():
+            raise SnapshotError(f"{self.name}: the snapshot's masks are damaged: one of them has no feature")
         rows = snapshot.get("columns", {}).get("rows")
         if isinstance(rows, np.ndarray) and rows.size and rows.dtype == self._make_fresh_row()["rows"].dtype:
             low, high = rows["draw"].min(), rows["draw"].max()

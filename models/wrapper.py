@@ -102,8 +102,7 @@ class WrapperEstimator(ColumnarEstimator):
 
     def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
         """See `Estimator.restore`."""
-        snapshot = self._upgrade(snapshot)
-        self._check_snapshot(snapshot, slots.size)
+        snapshot = self._get_current(snapshot, slots.size)
         inner = snapshot.get(self.inner_name)
         if not isinstance(inner, dict):
             raise SnapshotError(f"{self.name}: the snapshot holds no {self.inner_name}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.adwin.state import DRIFT
+from models.adwin.state import DRIFT, LONGEST
 from models.adwin.window_kernel import CLOCK, GRACE, TOTAL, VARIANCE, find_cut, find_top, settle
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.jit import kernel_bare, kernel_call, kernel_inline, kernel_spliced
@@ -18,8 +18,6 @@ AHEAD: Any = np.uint64(16)
 ONE: Any = np.uint64(1)
 SLOT_0: Any = np.uint64(0)
 """A kernel counts by unsigned numbers: signed ones may count from the end, which it would have to ask at every index."""
-LONGEST = 2**38
-"""Samples after which a window begins anew, because the levels come to an end: 8,700 years of one a second."""
 
 
 @kernel_bare

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.adwin import kernel
-from models.adwin.state import N_LEVELS, ROW, get_recent_room, is_old_layout, make_scratch, upgrade_columns
+from models.adwin.state import N_LEVELS, ROW, find_row_damage, get_recent_room, is_old_layout, make_scratch, upgrade_columns
 from models.adwin.window import Window, read_window
 from models.base import BoolColumn, FloatColumn, IntColumn, Snapshot
 from models.bound import Call
+from models.damage import find_not_finite
 from models.drift import DriftDetector
 from models.parameters import Parameter
 from models.state_array import StateArray
@@ -88,6 +89,10 @@ class ADWIN(DriftDetector):
         self._knobs = np.array([self._parameters[key] for key in keys], dtype=np.float64)
 
         self._recent_room = get_recent_room(self._parameters["max_buckets"], self._parameters["clock"])
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        return find_row_damage(columns["rows"], self._parameters["max_buckets"], self._recent_room) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {

@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 
 from models.base import FloatColumn
+from models.damage import find_outside
 from models.state_array import StateArray
 
 __all__ = [
     "DRIFT",
     "DROPPED",
+    "LONGEST",
     "MOST_WAITING",
     "N_LEVELS",
     "ROW",
+    "find_row_damage",
     "get_recent_room",
     "is_old_layout",
     "make_scratch",
@@ -34,6 +37,9 @@ above the lowest by eights."""
 
 MOST_WAITING = 32
 """Samples that may wait to go through the levels."""
+
+LONGEST = 2**38
+"""Samples after which a window begins anew, because the levels come to an end: 8,700 years of one a second."""
 
 DRIFT, DROPPED = 1, 2
 """Values of ``is_drift`` after a change; the second in rows of version 1, whose window has lost its older part already."""
@@ -101,3 +107,28 @@ def upgrade_columns(columns: Mapping[str, StateArray], max_buckets: int, recent_
     levels = np.zeros((len(old), 2, max_buckets, N_LEVELS - 1))
     levels[..., : OLD_N_LEVELS - 1] = buckets[:, 1:, :max_buckets].transpose(0, 3, 2, 1)
     return {"rows": rows, "recent": recent, "buckets": levels}
+
+
+def find_row_damage(rows: StateArray, max_buckets: int, recent_room: int) -> str:
+    """What in rows a kernel must not meet; "" = nothing.  See `models.columnar.ColumnarEstimator`.
+
+    Examples
+    --------
+    >>> rows = np.zeros(1, ROW)
+    >>> find_row_damage(rows, 5, 37)
+    ''
+    >>> rows["n_recent"] = 500
+    >>> find_row_damage(rows, 5, 37)
+    'n_recent of row 0 is 500; expected a whole number from 0 to 32'
+    """
+    damage = find_outside("n", rows["n"], 0, LONGEST + MOST_WAITING)
+    if damage:
+        return damage
+    # Entries of level 0, of which the window of an old row that changed has lost some.
+    held = rows["n"] - 2 * np.maximum((rows["n"] + max_buckets - 1 >> 1) - (max_buckets - 1), 0)
+    least = np.where(rows["is_drift"] == DROPPED, 0, held)
+    return (
+        find_outside("n_recent", rows["n_recent"], least, np.minimum(held + MOST_WAITING, recent_room - 1))
+        or find_outside("due", rows["due"], -recent_room, recent_room)
+        or find_outside("is_drift", rows["is_drift"], 0, DROPPED)
+    )

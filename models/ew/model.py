@@ -10,6 +10,7 @@ import numpy as np
 from models.base import BoolColumn, ScoreKind, Scores
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.ew import kernel
 from models.ew.state import ROW
 from models.parameters import Parameter
@@ -62,6 +63,10 @@ class EWScorer(BoundEstimator):
         self._fading_factor: float = self._parameters["fading_factor"]
         self._grace_period: int = self._parameters["grace_period"]
         self.reserve(1)
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        return find_outside("n", columns["rows"]["n"], 0, MOST_SAMPLES) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"rows": np.zeros(1, ROW)}

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from models.base import FloatColumn, Snapshot
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.filters.filter import DETECTOR, PROTECT, Filter
 from models.gate import make_quantile_rule, make_threshold_rule
 from models.parameters import Parameter
-from models.quantile.state import make_p2_row, pack_estimates
+from models.quantile.state import N, make_p2_row, pack_estimates
 from models.state_array import StateArray
 
 __all__ = ["QuantileFilter", "ThresholdFilter"]
@@ -138,6 +139,10 @@ class QuantileFilter(Filter):
 
     def _make_rule(self) -> FloatColumn:
         return make_quantile_rule(self._parameters["q"], self._parameters["protect"])
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        return find_outside("n", columns["cuts"][:, N], 0, MOST_SAMPLES) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"cuts": make_p2_row([self._parameters["q"]])}

@@ -10,9 +10,10 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, ScoreKind, Scores
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside, find_ring_damage
 from models.erf_kernel import find_reach
 from models.gaussian import kernel
-from models.gaussian.state import MEAN, WINDOW, N
+from models.gaussian.state import HEAD, MEAN, WINDOW, N
 from models.moments_kernel import compute_sigma
 from models.parameters import Parameter
 from models.state_array import StateArray
@@ -80,6 +81,16 @@ class GaussianScorer(BoundEstimator):
         self._grace_period: int = self._parameters["grace_period"]
         self._window_size: int = self._parameters["window_size"] or 0
         self.reserve(1)
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows, size = columns["rows"], self._window_size
+        rings = (
+            find_ring_damage("window", rows[:, N], rows[:, HEAD], size)
+            if size
+            else find_outside("n", rows[:, N], 0, MOST_SAMPLES)
+        )
+        return rings or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"rows": np.zeros((1, WINDOW + self._window_size))}

@@ -14,6 +14,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn
 from models.bound import find_entry
 from models.columnar import Batch, UnivariateEstimator
+from models.damage import find_not_finite, find_outside
 from models.errors import ParameterError
 from models.forecaster import Forecaster
 from models.holt_winters import kernel
@@ -100,6 +101,15 @@ class HoltWinters(Forecaster, UnivariateEstimator):
             raise ParameterError(self.name, "beta", expected="a number above 0, because a season is smoothed", found=beta)
         self._knobs = np.array([self._parameters[key] or 0.0 for key in ("alpha", "beta", "gamma")])
         self._forecast_next: Callable[[], float] | None = None
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows, size = columns["rows"], max(2, self._seasonality)
+        return (
+            find_outside("n_first", rows["n_first"], 0, size)
+            or find_outside("head", rows["head"], 0, max(self._seasonality - 1, 0))
+            or find_not_finite(columns)
+        )
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"rows": np.zeros(1, ROW), "seasons": np.zeros((1, max(2, self._seasonality)))}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Snapshot
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.errors import ParameterError
 from models.hst import kernel
 from models.hst.state import ROW, mass_dtypes, plan_masses, spread_masses
@@ -152,6 +153,15 @@ class HalfSpaceTrees(SharedDrawEstimator):
 
     def _make_draw(self, order: Sequence[int], mask: BoolColumn) -> tuple[StateArray, ...]:
         return grow_forest(self._n_trees, self._height, self._seed, order, self._limits(), mask)
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows, last = columns["rows"], self._parameters["window_size"] - 1
+        return (
+            find_outside("counter", rows["counter"], 0, last)
+            or find_outside("n_pivots", rows["n_pivots"], 0, MOST_SAMPLES)
+            or find_not_finite(columns, {"lows", "highs"})
+        )
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         n_scaled = self.n_features if self._is_scaled else 0

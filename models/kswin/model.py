@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from models.base import BoolColumn, FloatColumn, IntColumn
+from models.damage import find_not_finite, find_outside, find_ring_damage
 from models.drift import DriftDetector
 from models.errors import ParameterError
 from models.kswin import kernel
@@ -90,6 +91,18 @@ class KSWIN(DriftDetector):
         self._is_change = _tabulate_changes(n_stat, self._parameters["alpha"])
         set_size = 21 + (4 ** math.ceil(math.log(n_stat * 3, 4)) if n_stat > 5 else 0)
         self._is_pooled = self._size - n_stat <= set_size
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows, size = columns["rows"], self._parameters["window_size"]
+        is_used = (rows["n"] > 0) | (rows["head"] > 0)
+        return (
+            find_ring_damage("window", rows["n"], rows["head"], size)
+            or find_outside("at", rows["at"], 0, N_WORDS)
+            # A twister of zeros draws the same number for ever.
+            or find_outside("words", (columns["words"][:, 1:] != 0).any(axis=1), is_used, 1)
+            or find_not_finite(columns)
+        )
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {

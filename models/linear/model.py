@@ -12,6 +12,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn
 from models.bound import find_entry
 from models.columnar import Batch
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
 from models.forecaster import MAX_FLOAT, Forecaster
@@ -125,6 +126,12 @@ class LinearRegression(Forecaster):
     def has_target(self) -> bool:
         """True: column 0 is predicted."""
         return True
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        bounds = columns["terms"][..., 1:]
+        weights = {"rows": columns["rows"], "weights": columns["terms"][..., 0], "bounds": bounds}
+        return find_outside("n", columns["rows"]["n"], 0, MOST_SAMPLES) or find_not_finite(weights, {"bounds"})
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         terms = np.tile([0.0, np.inf, -np.inf], (1, self._index.n_features, 1))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Snapshot
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.loda import kernel
 from models.loda.projections import draw_projections
 from models.loda.state import ROW, split_bins
@@ -103,6 +104,16 @@ class LODA(SharedDrawEstimator):
 
     def _make_draw(self, order: Sequence[int], mask: BoolColumn) -> tuple[StateArray, ...]:
         return draw_projections(self._n_cuts, self._parameters["seed"], order, mask)
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows, n_bins = columns["rows"], columns["n_bins"]
+        least = (rows["n"] > 0).astype(np.int64)[:, None]
+        return (
+            find_outside("n", rows["n"], 0, MOST_SAMPLES)
+            or find_outside("n_bins", n_bins, least, self._parameters["n_bins"])
+            or find_not_finite(columns)
+        )
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         n_bins = self._parameters["n_bins"]

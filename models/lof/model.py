@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Snapshot
+from models.damage import find_not_finite, find_ring_damage
 from models.lof import kernel
 from models.lof.search_kernel import NEVER, make_scratch
-from models.lof.state import ROW
+from models.lof.state import ROW, find_order_damage
 from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
 from models.parameters import GRACE_PERIOD, Parameter
 from models.state_array import StateArray
@@ -102,6 +103,14 @@ class LocalOutlierFactor(MultivariateEstimator):
         self._n_neighbors: int = self._parameters["n_neighbors"]
         self._grace_period: int = self._parameters["grace_period"]
         self._reaches: FloatColumn = np.empty((0, 0))
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows = columns["rows"]
+        ring = find_ring_damage("window", rows["n"], rows["head"], self._size)
+        if ring or self.n_features > 1:
+            return ring or find_not_finite(columns)
+        return find_not_finite(columns) or find_order_damage(rows["n"], columns["window"][:, 0], columns["order"])
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {

@@ -12,6 +12,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.bound import find_entry
 from models.columnar import Batch
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.errors import ParameterError
 from models.forecaster import Forecaster
 from models.linear.model import LinearRegression
@@ -160,6 +161,11 @@ class PredictiveAnomalyDetection(WrapperEstimator):
         return np.array([error if math.isfinite(error) else 0.0])
 
     # State ------------------------------------------------------------------------------------------------------------
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows = columns["rows"]
+        return find_outside("n_learned", rows["n_learned"], 0, MOST_SAMPLES) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"rows": np.zeros(1, ROW)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.bound import Call
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.drift import DriftDetector
 from models.page_hinkley import kernel
 from models.page_hinkley.state import ROW
@@ -87,6 +88,10 @@ class PageHinkley(DriftDetector):
             ],
             dtype=np.float64,
         )
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        return find_outside("n", columns["rows"]["n"], 0, MOST_SAMPLES) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {"rows": np.zeros(1, ROW)}

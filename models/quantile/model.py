@@ -10,6 +10,7 @@ import numpy as np
 from models.base import BoolColumn, ScoreKind, Scores, Snapshot
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside, find_ring_damage
 from models.parameters import Parameter
 from models.quantile import kernel
 from models.quantile.state import ESTIMATE_WIDTH, P2_WIDTH, N, make_p2_row, pack_estimates, regroup_estimates
@@ -82,6 +83,13 @@ class QuantileScorer(BoundEstimator):
         self._size: int = self._parameters["window_size"] or 0
         self._grace_period: int = self._parameters["grace_period"]
         self.reserve(1)
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        if not self._size:
+            return find_outside("n", columns["estimates"][:, N], 0, MOST_SAMPLES) or find_not_finite(columns)
+        counts = columns["counts"]
+        return find_ring_damage("window", counts[:, 0], counts[:, 1], self._size) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         if self._size:

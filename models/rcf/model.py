@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside, find_ring_damage
 from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
 from models.parameters import Parameter
 from models.rcf import kernel
+from models.rcf.damage_kernel import find_damaged_row
 from models.rcf.state import ROW
 from models.state_array import StateArray
 
@@ -106,6 +108,16 @@ class RandomCutForest(MultivariateEstimator):
             features=features,
         )
         self._grace_period: int = self._parameters["grace_period"]
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows, size = columns["rows"], self._parameters["tree_size"]
+        damage = find_outside("n", rows["n"], 0, MOST_SAMPLES) or find_ring_damage("window", rows["size"], rows["head"], size)
+        damage = damage or find_not_finite(columns)
+        if damage:
+            return damage
+        row = find_damaged_row(kernel.Forest(**{name: np.ascontiguousarray(column) for name, column in columns.items()}))
+        return f"a tree of row {row} is none" if row >= 0 else ""
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         chosen = self._parameters

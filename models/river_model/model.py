@@ -12,6 +12,7 @@ import numpy as np
 
 from models.base import BoolColumn, Fault, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, ColumnarEstimator
+from models.damage import MOST_SAMPLES, find_outside
 from models.errors import ParameterError, SnapshotError
 from models.gate import OPEN
 from models.gate_kernel import admits
@@ -151,6 +152,10 @@ class RiverModel(ColumnarEstimator):
 
     # State ------------------------------------------------------------------------------------------------------------
 
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        return next(filter(None, (find_outside(name, counts, 0, MOST_SAMPLES) for name, counts in columns.items())), "")
+
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {name: np.zeros(1, np.int64) for name in ("n_learned", "n_failed", "n_scored", "n_unscored")}
 
@@ -195,8 +200,7 @@ class RiverModel(ColumnarEstimator):
 
     def restore(self, slots: IntColumn, snapshot: Snapshot) -> None:
         """See `Estimator.restore`."""
-        snapshot = self._upgrade(snapshot)
-        self._check_snapshot(snapshot, slots.size)
+        snapshot = self._get_current(snapshot, slots.size)
         data, ends = snapshot.get("models"), snapshot.get("ends")
         if not isinstance(data, np.ndarray) or not isinstance(ends, np.ndarray) or ends.size != slots.size:
             raise SnapshotError(f"{self.name}: the snapshot's models are damaged")

@@ -10,6 +10,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, ScoreKind, Scores, Snapshot
 from models.bound import BoundEstimator, Call
 from models.columnar import Batch
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.moments_kernel import compute_sigma
 from models.parameters import GRACE_PERIOD, Parameter
 from models.quantile.state import make_p2_row, pack_estimates
@@ -72,6 +73,12 @@ class StandardAbsoluteDeviation(BoundEstimator):
         self._has_median = self._parameters["sub_stat"] == "median"
         self._grace_period: int = self._parameters["grace_period"]
         self.reserve(1)
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows = columns["rows"]
+        counts = [N, ESTIMATE] if self._has_median else [N]
+        return find_outside("n", rows[:, counts], 0, MOST_SAMPLES) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         moments = np.zeros((1, ESTIMATE))

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores, Snapshot
 from models.columnar import Batch, UnivariateEstimator
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.errors import ShapeError
 from models.parameters import Parameter
 from models.seasonal import kernel
@@ -128,6 +129,13 @@ class SeasonalScorer(UnivariateEstimator):
         super().__init__(grace_period=grace_period)
         self._grace_period: int = self._parameters["grace_period"]
         self._columns = (_NO_POINTS, _NO_PARTS)
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows = columns["rows"]
+        counts = {name: rows[name] for name in ("n", "n_high", "n_far", "n_quiet", "n_rises", "n_run")}
+        damaged = (found for name, values in counts.items() if (found := find_outside(name, values, 0, MOST_SAMPLES)))
+        return next(damaged, "") or find_outside("kind", rows["kind"], 0, 2) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         return {

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn
 from models.columnar import Batch, UnivariateEstimator
+from models.damage import find_not_finite, find_ring_damage
 from models.forecaster import Forecaster
 from models.parameters import CLIP_GRADIENT, INTERCEPT_LR, LEARNING_RATE, Parameter
 from models.snarimax import kernel
@@ -109,6 +110,13 @@ class SNARIMAX(Forecaster, UnivariateEstimator):
         self._orders = np.array([chosen[key] for key in ("p", "q", "m", "sp", "sq")], dtype=np.int64)
         self._shifts, self._factors = compose_differences(chosen["d"], chosen["sd"], chosen["m"])
         self._knobs = np.array([chosen["learning_rate"], chosen["intercept_lr"], chosen["clip_gradient"]])
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        rows = columns["rows"]
+        rings = (("values", "n_values", "value_head"), ("lags", "n_lags", "lag_head"), ("errors", "n_errors", "error_head"))
+        found = (find_ring_damage(name, rows[n], rows[head], columns[name].shape[1]) for name, n, head in rings)
+        return next(filter(None, found), "") or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         p, q, m, sp, sq = self._orders.tolist()

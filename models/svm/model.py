@@ -10,6 +10,7 @@ import numpy as np
 
 from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind
 from models.bound import find_entry
+from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.multivariate import FEATURES, N_FEATURES, MultivariateEstimator
 from models.parameters import CLIP_GRADIENT, GRACE_PERIOD, INTERCEPT_LR, LEARNING_RATE, Parameter
 from models.state_array import StateArray
@@ -98,6 +99,10 @@ class OneClassSVM(MultivariateEstimator):
         )
         self._grace_period: int = self._parameters["grace_period"]
         self._knobs = np.array([self._parameters[key] for key in ("nu", "learning_rate", "intercept_lr", "clip_gradient")])
+
+    def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
+        """See `ColumnarEstimator._find_damage`."""
+        return find_outside("n", columns["rows"][:, N], 0, MOST_SAMPLES) or find_not_finite(columns)
 
     def _make_fresh_row(self) -> dict[str, StateArray]:
         fresh = np.zeros((1, WEIGHTS + self.n_features))
