@@ -13,6 +13,7 @@ from models import registry
 from models.base import Scores
 from models.errors import ParameterError, SnapshotError
 from models.river_model.codec import decode, encode
+from tests.models.asking import score_batch
 
 CASES: list[tuple[dict[str, Any], Any]] = [
     ({"path": "river.anomaly.GaussianScorer", "parameters": {"grace_period": 5}}, lambda: anomaly.GaussianScorer(grace_period=5)),
@@ -30,14 +31,6 @@ CASES: list[tuple[dict[str, Any], Any]] = [
 ]
 
 
-def _scores(model: Any, ys: list[float]) -> list[float]:
-    model.reserve(1)
-    zeros = np.zeros(len(ys), dtype=np.int64)
-    out = Scores.empty(len(ys))
-    model.score_learn_many(zeros, zeros, np.array(ys), out)
-    return out.score.tolist()
-
-
 YS = np.random.default_rng(6).normal(0.0, 1.0, 400).tolist()
 
 
@@ -50,13 +43,13 @@ def test_scores_are_rivers(parameters: dict[str, Any], make: Any) -> None:
         arguments = (None, y) if is_supervised else ({"0": y},)
         expected.append(detector.score_one(*arguments))
         detector.learn_one(*arguments)
-    assert _scores(registry.build("river_model", parameters), YS)[1:] == expected[1:]
+    assert score_batch(registry.build("river_model", parameters), YS)[1:] == expected[1:]
 
 
 def test_forecaster_drift_detector_and_regressor_are_adapted() -> None:
     forecaster = registry.build("river_model", {"path": "river.time_series.HoltWinters", "parameters": {"alpha": 0.3}})
     theirs = time_series.HoltWinters(alpha=0.3)
-    found = _scores(forecaster, YS)
+    found = score_batch(forecaster, YS)
     for step, y in enumerate(YS):
         if step >= 2:
             assert found[step] == abs(y - theirs.forecast(1)[0])
@@ -69,7 +62,7 @@ def test_forecaster_drift_detector_and_regressor_are_adapted() -> None:
         detector.update(y)
         flags.append(float(detector.drift_detected))
     assert sum(flags) > 0
-    assert _scores(page, values) == flags
+    assert score_batch(page, values) == flags
     regressor = registry.build("river_model", {"path": "river.linear_model.LinearRegression", "n_features": 2})
     regressor.reserve(1)
     X = np.column_stack([np.array(YS) * 2.0, YS])
@@ -145,7 +138,7 @@ def test_a_seed_left_out_is_not_drawn_from_the_clock() -> None:
         {"path": "river.drift.KSWIN"},
     ):
         fresh = [registry.build("river_model", parameters) for _ in range(2)]
-        assert _scores(fresh[0], YS[:150]) == _scores(fresh[1], YS[:150])
+        assert score_batch(fresh[0], YS[:150]) == score_batch(fresh[1], YS[:150])
         slot = np.zeros(1, np.int64)
         assert fresh[0].snapshot(slot)["models"].tobytes() == fresh[1].snapshot(slot)["models"].tobytes()
     with pytest.raises(ParameterError, match="seed"):

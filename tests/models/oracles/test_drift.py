@@ -10,10 +10,10 @@ import pytest
 from river import drift, stats
 
 from models import registry
-from models.base import Scores
 from models.errors import ParameterError
 from models.ew.model import EWScorer
 from models.quantile.model import QuantileScorer
+from tests.models.asking import score_batch
 
 
 def _make_stream(n: int, seed: int) -> list[float]:
@@ -24,14 +24,6 @@ def _make_stream(n: int, seed: int) -> list[float]:
         level, spread = rng.choice((0.0, 0.5, 1.0, 5.0)), rng.choice((0.0, 0.1, 1.0))
         values += [rng.gauss(level, spread) for _ in range(rng.randrange(50, 900))]
     return values[:n]
-
-
-def _batch_scores(model: Any, ys: list[float]) -> list[float]:
-    model.reserve(1)
-    zeros = np.zeros(len(ys), dtype=np.int64)
-    out = Scores.empty(len(ys))
-    model.score_learn_many(zeros, zeros, np.array(ys), out)
-    return out.score.tolist()
 
 
 DETECTORS = [
@@ -61,7 +53,7 @@ def test_detections(name: str, theirs: Any, parameters: dict[str, Any], n: int) 
             model.update(y)
             assert model.drift_detected == detector.drift_detected
     assert 3 < sum(expected) < n / 5
-    assert _batch_scores(registry.build(name, parameters), ys) == expected
+    assert score_batch(registry.build(name, parameters), ys) == expected
 
 
 def test_adwin_keeps_the_same_window() -> None:

@@ -13,9 +13,10 @@ from river import anomaly, neighbors, time_series
 from river.utils.math import _euclidean_distance
 
 from models import registry
-from models.base import Estimator, Scores
+from models.base import Scores
 from models.checks.comparison import flatten
 from models.errors import ParameterError
+from tests.models.asking import score_batch, score_values, score_vectors
 
 INNER = {"model": "gaussian_scorer", "parameters": {"grace_period": 30}}
 TREES = {"model": "half_space_trees", "parameters": {"window_size": 60, "seed": 1}}
@@ -27,51 +28,28 @@ def _make_stream() -> list[float]:
 
 
 YS = _make_stream()
-
-
-def _batch_scores(model: Estimator) -> list[float]:
-    model.reserve(1)
-    zeros = np.zeros(len(YS), dtype=np.int64)
-    out = Scores.empty(len(YS))
-    model.score_learn_many(zeros, zeros, np.array(YS), out)
-    return out.score.tolist()
-
-
-def _supervised(detector: Any) -> list[float]:
-    scores = []
-    for y in YS:
-        scores.append(detector.score_one(None, y))
-        detector.learn_one(None, y)
-    return scores
-
-
-def _unsupervised(detector: Any) -> list[float]:
-    scores = []
-    for y in YS:
-        scores.append(detector.score_one({"x": y}))
-        detector.learn_one({"x": y})
-    return scores
+XS = [{"x": y} for y in YS]
 
 
 def test_threshold_filter() -> None:
-    expected = _supervised(anomaly.ThresholdFilter(anomaly.GaussianScorer(grace_period=30), threshold=0.99))
-    assert _batch_scores(registry.build("threshold_filter", {"detector": INNER, "threshold": 0.99})) == expected
-    assert expected != _supervised(anomaly.GaussianScorer(grace_period=30))
+    expected = score_values(anomaly.ThresholdFilter(anomaly.GaussianScorer(grace_period=30), threshold=0.99), YS)
+    assert score_batch(registry.build("threshold_filter", {"detector": INNER, "threshold": 0.99}), YS) == expected
+    assert expected != score_values(anomaly.GaussianScorer(grace_period=30), YS)
 
 
 def test_threshold_filter_of_trees() -> None:
-    expected = _unsupervised(anomaly.ThresholdFilter(anomaly.HalfSpaceTrees(window_size=60, seed=1), threshold=0.6))
-    assert _batch_scores(registry.build("threshold_filter", {"detector": TREES, "threshold": 0.6})) == expected
-    assert expected != _unsupervised(anomaly.HalfSpaceTrees(window_size=60, seed=1))
+    expected = score_vectors(anomaly.ThresholdFilter(anomaly.HalfSpaceTrees(window_size=60, seed=1), threshold=0.6), XS)
+    assert score_batch(registry.build("threshold_filter", {"detector": TREES, "threshold": 0.6}), YS) == expected
+    assert expected != score_vectors(anomaly.HalfSpaceTrees(window_size=60, seed=1), XS)
 
 
 @pytest.mark.parametrize("protect", [True, False])
 @pytest.mark.parametrize("q", [0.5, 0.95, 0.999])
 def test_quantile_filter(q: float, protect: bool) -> None:
     detector = anomaly.QuantileFilter(anomaly.GaussianScorer(grace_period=30), q=q, protect_anomaly_detector=protect)
-    expected = _supervised(detector)
+    expected = score_values(detector, YS)
     model: Any = registry.build("quantile_filter", {"detector": INNER, "q": q, "protect": protect})
-    assert _batch_scores(model) == expected
+    assert score_batch(model, YS) == expected
     assert model.get_cut(0) == detector.quantile.get()
     for score in (0.0, 0.5, 0.98, 1.0):
         assert model.classify(score) == detector.classify(score)
@@ -131,7 +109,7 @@ def test_errors_that_a_filter_keeps_out_still_move_the_threshold(kind: str, is_r
 
 
 def test_quantile_filter_one_by_one() -> None:
-    expected = _supervised(anomaly.QuantileFilter(anomaly.GaussianScorer(grace_period=30), q=0.9))
+    expected = score_values(anomaly.QuantileFilter(anomaly.GaussianScorer(grace_period=30), q=0.9), YS)
     model: Any = registry.build("quantile_filter", {"detector": INNER, "q": 0.9})
     found = []
     for y in YS:
@@ -187,12 +165,9 @@ def test_a_first_sample_that_is_withheld_passes_a_filter_in_both_forms(kind: str
 
 def test_nested_filters_take_the_slow_way_to_the_same_scores() -> None:
     nested = anomaly.ThresholdFilter(anomaly.QuantileFilter(anomaly.GaussianScorer(grace_period=30), q=0.99), threshold=0.97)
-    scores = []
-    for y in YS:
-        scores.append(nested.score_one(None, y))
-        nested.learn_one(None, y)
+    scores = score_values(nested, YS)
     inner = {"model": "quantile_filter", "parameters": {"detector": INNER, "q": 0.99}}
-    assert _batch_scores(registry.build("threshold_filter", {"detector": inner, "threshold": 0.97})) == scores
+    assert score_batch(registry.build("threshold_filter", {"detector": inner, "threshold": 0.97}), YS) == scores
 
 
 def test_a_filter_behaves_the_same_behind_every_detector_with_a_gate() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,30 +12,7 @@ from river import anomaly
 
 from models.base import Scores
 from models.gaussian.model import GaussianScorer
-
-
-def _batch_scores(model: GaussianScorer, ys: list[float]) -> list[float]:
-    model.reserve(1)
-    zeros = np.zeros(len(ys), dtype=np.int64)
-    out = Scores.empty(len(ys))
-    model.score_learn_many(zeros, zeros, np.array(ys), out)
-    return out.score.tolist()
-
-
-def _river_scores(detector: Any, ys: list[float]) -> list[float]:
-    scores = []
-    for y in ys:
-        scores.append(detector.score_one(None, y))
-        detector.learn_one(None, y)
-    return scores
-
-
-def _one_by_one(model: GaussianScorer, ys: list[float]) -> list[float]:
-    scores = []
-    for y in ys:
-        scores.append(model.score_one(None, y))
-        model.learn_one(None, y)
-    return scores
+from tests.models.asking import score_batch, score_values
 
 
 def _streams() -> dict[str, list[float]]:
@@ -66,9 +42,9 @@ STREAMS = _streams()
 @pytest.mark.parametrize("grace_period", [0, 1, 100])
 def test_scores_equal_river(stream: str, grace_period: int) -> None:
     ys = STREAMS[stream]
-    expected = _river_scores(anomaly.GaussianScorer(grace_period=grace_period), ys)
-    assert _batch_scores(GaussianScorer(grace_period=grace_period), ys) == expected
-    assert _one_by_one(GaussianScorer(grace_period=grace_period), ys[:5000]) == expected[:5000]
+    expected = score_values(anomaly.GaussianScorer(grace_period=grace_period), ys)
+    assert score_batch(GaussianScorer(grace_period=grace_period), ys) == expected
+    assert score_values(GaussianScorer(grace_period=grace_period), ys[:5000]) == expected[:5000]
     assert len(set(expected)) > 1 or stream in ("constant", "zeros", "denormal")
 
 
@@ -85,7 +61,7 @@ def test_windowed_scores_equal_river_up_to_its_first_complex_number(stream: str,
             break
         detector.learn_one(None, y)
     assert len(expected) > 100 or stream == "large"
-    found = _batch_scores(GaussianScorer(window_size=window_size, grace_period=2), ys)
+    found = score_batch(GaussianScorer(window_size=window_size, grace_period=2), ys)
     assert found[: len(expected)] == expected
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,27 +11,12 @@ from river import anomaly, preprocessing
 from models.base import FloatColumn, Scores
 from models.errors import ParameterError, ShapeError
 from models.hst.model import HalfSpaceTrees
+from tests.models.asking import score_batch, score_vectors
 
 
 def _to_dicts(X: FloatColumn, names: list[str]) -> list[dict[str, float]]:
     """Rows as river takes them: a missing feature is a missing key."""
     return [{name: value for name, value in zip(names, row, strict=True) if value == value} for row in X.tolist()]
-
-
-def _river_scores(detector: Any, rows: list[dict[str, float]]) -> list[float]:
-    scores = []
-    for x in rows:
-        scores.append(detector.score_one(x))
-        detector.learn_one(x)
-    return scores
-
-
-def _batch_scores(model: HalfSpaceTrees, X: FloatColumn) -> list[float]:
-    model.reserve(1)
-    zeros = np.zeros(len(X), dtype=np.int64)
-    out = Scores.empty(len(X))
-    model.score_learn_many(zeros, zeros, X, out)
-    return out.score.tolist()
 
 
 def _make_matrix(n: int, n_features: int, seed: int, missing: float) -> FloatColumn:
@@ -61,9 +44,9 @@ def test_scores_equal_river(n_features: int, parameters: dict[str, int], missing
     X = _make_matrix(5_000, n_features, n_features, missing)
     names = [f"f{column:02}" for column in range(n_features)]
     rows = _to_dicts(X, names)
-    expected = _river_scores(anomaly.HalfSpaceTrees(seed=11, **parameters), rows)
+    expected = score_vectors(anomaly.HalfSpaceTrees(seed=11, **parameters), rows)
     assert len(set(expected)) > 3
-    assert _batch_scores(HalfSpaceTrees(seed=11, features=names, **parameters), X) == expected
+    assert score_batch(HalfSpaceTrees(seed=11, features=names, **parameters), X) == expected
     model = HalfSpaceTrees(seed=11, features=names, **parameters)
     found = []
     for x in rows[:1500]:
@@ -77,27 +60,27 @@ def test_scores_equal_river(n_features: int, parameters: dict[str, int], missing
 def test_minmax_scale_equals_the_pipeline(n_features: int, missing: float) -> None:
     X = _make_matrix(20_000, n_features, 5, missing) * np.array([1.0, 1e-9, 1e12, -40.0])[:n_features] + 3.0
     names = [f"f{column}" for column in range(n_features)]
-    expected = _river_scores(preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=2), _to_dicts(X, names))
+    expected = score_vectors(preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=2), _to_dicts(X, names))
     assert len(set(expected)) > 10
-    assert _batch_scores(HalfSpaceTrees(seed=2, features=names, scale="minmax"), X) == expected
+    assert score_batch(HalfSpaceTrees(seed=2, features=names, scale="minmax"), X) == expected
 
 
 def test_minmax_scale_of_a_constant_series() -> None:
     rows = [{"x": 3.0}] * 600 + [{"x": 3.5}] * 3 + [{"x": 3.0}] * 600
-    expected = _river_scores(preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=2), rows)
+    expected = score_vectors(preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=2), rows)
     X = np.array([[x["x"]] for x in rows])
-    assert _batch_scores(HalfSpaceTrees(seed=2, features=["x"], scale="minmax"), X) == expected
+    assert score_batch(HalfSpaceTrees(seed=2, features=["x"], scale="minmax"), X) == expected
 
 
 def test_limits_by_name_number_and_for_all() -> None:
     rng = np.random.default_rng(4)
     X = rng.normal([10.0, -3.0], [2.0, 0.1], (2000, 2))
     named = {"a": (0.0, 20.0), "b": (-4.0, -2.0)}
-    expected = _river_scores(anomaly.HalfSpaceTrees(seed=1, limits=named), _to_dicts(X, ["a", "b"]))
-    assert _batch_scores(HalfSpaceTrees(seed=1, limits=named, features=["a", "b"]), X) == expected
-    assert _batch_scores(HalfSpaceTrees(seed=1, limits=list(named.values()), n_features=2), X) == expected
+    expected = score_vectors(anomaly.HalfSpaceTrees(seed=1, limits=named), _to_dicts(X, ["a", "b"]))
+    assert score_batch(HalfSpaceTrees(seed=1, limits=named, features=["a", "b"]), X) == expected
+    assert score_batch(HalfSpaceTrees(seed=1, limits=list(named.values()), n_features=2), X) == expected
     swapped = HalfSpaceTrees(seed=1, limits=named, features=["b", "a"])
-    assert _batch_scores(swapped, X[:, ::-1].copy()) == expected
+    assert score_batch(swapped, X[:, ::-1].copy()) == expected
     model = HalfSpaceTrees(seed=1, limits=named)
     found = []
     for x in _to_dicts(X, ["a", "b"]):
@@ -138,7 +121,7 @@ def test_series_starting_with_other_features_get_their_own_forest() -> None:
     model.score_learn_many(slots, np.zeros(len(rows), np.int64), rows, out)
     for slot in range(4):
         mine = _to_dicts(rows[slot::4], ["a", "b", "c"])
-        assert out.score[slot::4].tolist() == _river_scores(anomaly.HalfSpaceTrees(seed=9, window_size=50), mine)
+        assert out.score[slot::4].tolist() == score_vectors(anomaly.HalfSpaceTrees(seed=9, window_size=50), mine)
     # A fresh model that never saw these first samples draws the same forests from the snapshot.
     other = HalfSpaceTrees(seed=9, features=["a", "b", "c"], window_size=50)
     other.reserve(1)

@@ -14,27 +14,10 @@ from river import anomaly, neighbors, stats
 from river.utils.math import _euclidean_distance
 
 from models import registry
-from models.base import Estimator, FloatColumn, Scores
+from models.base import FloatColumn
+from tests.models.asking import score_batch, score_values, score_vectors
 
 NAMES = ["a", "b", "c", "d", "e"]
-
-
-def batch_scores(model: Estimator, X: FloatColumn) -> list[float]:
-    """Scores of one series in one batch call."""
-    model.reserve(1)
-    zeros = np.zeros(len(X), dtype=np.int64)
-    out = Scores.empty(len(X))
-    model.score_learn_many(zeros, zeros, X, out)
-    return out.score.tolist()
-
-
-def river_scores(detector: Any, rows: list[dict[str, float]]) -> list[float]:
-    """River's prequential scores."""
-    scores = []
-    for x in rows:
-        scores.append(detector.score_one(x))
-        detector.learn_one(x)
-    return scores
 
 
 def to_dicts(X: FloatColumn) -> list[dict[str, float]]:
@@ -60,12 +43,9 @@ def test_standard_absolute_deviation(sub_stat: str) -> None:
     ys = [rng.gauss(0.0, 2.0) for _ in range(100_000)] + [3.0] * 500 + [rng.uniform(-1e90, 1e90) for _ in range(500)]
     detector = anomaly.StandardAbsoluteDeviation(stats.Mean() if sub_stat == "mean" else stats.Quantile(0.5))
     detector.learn_one(None, ys[0])
-    expected = [0.0]
-    for y in ys[1:]:
-        expected.append(detector.score_one(None, y))
-        detector.learn_one(None, y)
+    expected = [0.0, *score_values(detector, ys[1:])]
     model: Any = registry.build("standard_absolute_deviation", {"sub_stat": sub_stat})
-    assert batch_scores(model, np.array(ys)) == expected
+    assert score_batch(model, np.array(ys)) == expected
     model.reset(np.zeros(1, dtype=np.int64))
     for y, score in zip(ys[:2000], expected[:2000], strict=True):
         if y != ys[0]:
@@ -79,10 +59,10 @@ def test_standard_absolute_deviation(sub_stat: str) -> None:
 )
 def test_loda(n_features: int, parameters: dict[str, int], missing: float) -> None:
     X = make_matrix(1500, n_features, 3, missing)
-    expected = river_scores(anomaly.LODA(seed=6, **parameters), to_dicts(X))
+    expected = score_vectors(anomaly.LODA(seed=6, **parameters), to_dicts(X))
     assert len(set(expected)) > 100
     model: Any = registry.build("loda", {"seed": 6, "features": NAMES[:n_features], **parameters})
-    assert batch_scores(model, X) == expected
+    assert score_batch(model, X) == expected
     again: Any = registry.build("loda", {"seed": 6, "features": NAMES[:n_features], **parameters})
     for x, score in zip(to_dicts(X[:300]), expected[:300], strict=True):
         assert again.score_one(x) == score
@@ -94,10 +74,10 @@ def test_loda(n_features: int, parameters: dict[str, int], missing: float) -> No
 @pytest.mark.parametrize("n_features", [1, 5])
 def test_one_class_svm(n_features: int, nu: float, missing: float) -> None:
     X = make_matrix(20_000, n_features, 4, missing)
-    expected = river_scores(anomaly.OneClassSVM(nu=nu), to_dicts(X))
+    expected = score_vectors(anomaly.OneClassSVM(nu=nu), to_dicts(X))
     assert len(set(expected)) > 100
     model: Any = registry.build("one_class_svm", {"nu": nu, "features": NAMES[:n_features]})
-    assert batch_scores(model, X) == expected
+    assert score_batch(model, X) == expected
     again: Any = registry.build("one_class_svm", {"nu": nu, "features": NAMES[:n_features]})
     for x, score in zip(to_dicts(X[:500]), expected[:500], strict=True):
         assert again.score_one(x) == score
@@ -111,11 +91,11 @@ def test_one_class_svm(n_features: int, nu: float, missing: float) -> None:
 def test_local_outlier_factor(n_features: int, k: int, window_size: int, digits: int, missing: float) -> None:
     X = make_matrix(500, n_features, 5, missing, digits)
     engine = neighbors.LazySearch(window_size=window_size, dist_func=_euclidean_distance)
-    expected = river_scores(anomaly.LocalOutlierFactor(n_neighbors=k, engine=engine), to_dicts(X))
+    expected = score_vectors(anomaly.LocalOutlierFactor(n_neighbors=k, engine=engine), to_dicts(X))
     assert len(set(expected)) > 10
     parameters = {"n_neighbors": k, "window_size": window_size, "features": NAMES[:n_features]}
     model: Any = registry.build("local_outlier_factor", parameters)
-    assert batch_scores(model, X) == expected
+    assert score_batch(model, X) == expected
     again: Any = registry.build("local_outlier_factor", parameters)
     for x, score in zip(to_dicts(X[:200]), expected[:200], strict=True):
         assert again.score_one(x) == score
@@ -134,16 +114,16 @@ def test_local_outlier_factor(n_features: int, k: int, window_size: int, digits:
 def test_local_outlier_factor_of_any_short_stream(values: list[float], k: int, window_size: int) -> None:
     engine = neighbors.LazySearch(window_size=window_size, dist_func=_euclidean_distance)
     detector = anomaly.LocalOutlierFactor(n_neighbors=k, engine=engine)
-    expected = river_scores(detector, [{"a": value} for value in values])
+    expected = score_vectors(detector, [{"a": value} for value in values])
     model = registry.build("local_outlier_factor", {"n_neighbors": k, "window_size": window_size})
-    assert batch_scores(model, np.array(values)) == expected
+    assert score_batch(model, np.array(values)) == expected
 
 
 def test_missing_feature_is_not_mistaken_for_negative_zero() -> None:
     rows = [{"a": -0.0, "b": float(step % 3)} for step in range(10)] + [{"b": 1.0}, {"a": 0.0}, {"a": -0.0, "b": 2.0}]
     X = np.array([[x.get("a", np.nan), x.get("b", np.nan)] for x in rows])
     engine = neighbors.LazySearch(window_size=8, dist_func=_euclidean_distance)
-    expected = river_scores(anomaly.LocalOutlierFactor(n_neighbors=2, engine=engine), rows)
+    expected = score_vectors(anomaly.LocalOutlierFactor(n_neighbors=2, engine=engine), rows)
     assert (
-        batch_scores(registry.build("local_outlier_factor", {"n_neighbors": 2, "window_size": 8, "n_features": 2}), X) == expected
+        score_batch(registry.build("local_outlier_factor", {"n_neighbors": 2, "window_size": 8, "n_features": 2}), X) == expected
     )
