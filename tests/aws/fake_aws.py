@@ -1,7 +1,7 @@
 """A local AWS over real HTTP: one service, handlers by operation, faults on demand.
 
 Every request is held against botocore's service model and its signature is recomputed; every answer is held against the model too.
-What deviates is kept in `FakeAws.violations`, and the request is refused as the real service would.
+What deviates is kept in `FakeAws.complaints`, and the request is refused as the real service would.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.aws.local_server import LocalServer
 from tests.aws.wire import check_shape, check_signature, match_operation, service_model, to_wire
 
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
@@ -51,7 +51,7 @@ class Recorded:
     at_secs: float = field(default_factory=time.monotonic)
 
 
-class FakeAws:
+class FakeAws(LocalServer):
     """One AWS service on 127.0.0.1.
 
     Parameters
@@ -65,61 +65,27 @@ class FakeAws:
     """
 
     def __init__(self, service: str, handlers: dict[str, Handler], *, is_signed: bool = True) -> None:
+        super().__init__()
         self.model = service_model(service)
         self.handlers = handlers
         self.requests: list[Recorded] = []
-        self.violations: list[str] = []
         self.faults: deque[AwsFaultError | Misbehaviour] = deque()
         self.clock_offset = timedelta()
         self._is_signed = is_signed
         self._lock = threading.Lock()
-        owner = self
-
-        class RequestHandler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: object) -> None:
-                """Silence."""
-
-            def do_POST(self) -> None:
-                owner._serve(self)
-
-            do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """A client that went away is no matter."""
-
-        self._server = Server(("127.0.0.1", 0), RequestHandler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def n_calls(self) -> Counter[str]:
         """Requests by operation."""
         return Counter(request.operation for request in self.requests)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        if kind is None:
-            assert not self.violations, self.violations
-
-    def _serve(self, http: BaseHTTPRequestHandler) -> None:
+    def serve(self, http: BaseHTTPRequestHandler) -> None:
         raw = http.rfile.read(int(http.headers.get("Content-Length", 0)))
         body = gzip.decompress(raw) if http.headers.get("Content-Encoding") == "gzip" else raw
         split = urlsplit(http.path)
         matched = match_operation(self.model, http.command, split.path, http.headers.get("X-Amz-Target", ""))
         if matched is None:
-            self.violations.append(f"{http.command} {http.path} {http.headers.get('X-Amz-Target')} is no operation")
+            self.complaints.append(f"{http.command} {http.path} {http.headers.get('X-Amz-Target')} is no operation")
             self._refuse(http, AwsFaultError("UnknownOperationException", status=404))
             return
         operation, from_path = matched
@@ -145,12 +111,12 @@ class FakeAws:
             if wrong:
                 is_skew = wrong.startswith("Signature expired")
                 if not is_skew:
-                    self.violations.append(wrong)
+                    self.complaints.append(wrong)
                 self._refuse(http, AwsFaultError("InvalidSignatureException", wrong, 403))
                 return
         found = check_shape(shape, params) if shape is not None else []
         if found:
-            self.violations += [f"{operation.name} {one}" for one in found]
+            self.complaints += [f"{operation.name} {one}" for one in found]
             self._refuse(http, AwsFaultError("ValidationException", "; ".join(found)))
             return
         try:
@@ -159,13 +125,13 @@ class FakeAws:
             self._refuse(http, refused)
             return
         except Exception as error:  # noqa: BLE001 - told as a violation
-            self.violations.append(f"{operation.name} handler: {error!r}")
+            self.complaints.append(f"{operation.name} handler: {error!r}")
             self._refuse(http, AwsFaultError("InternalServerException", repr(error), 500))
             return
         wire: Any = {}
         if operation.output_shape is not None:
             wire = to_wire(operation.output_shape, answer)
-            self.violations += [f"{operation.name} answer {one}" for one in check_shape(operation.output_shape, wire)]
+            self.complaints += [f"{operation.name} answer {one}" for one in check_shape(operation.output_shape, wire)]
         self._send(http, 200, json.dumps(wire).encode())
 
     @staticmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import socket
@@ -25,6 +24,7 @@ from pipeline.crosscheck.base import Verdict
 from pipeline.engine.anomaly import Anomaly
 from pipeline.samples.labels import LabelSet
 from tests.aws.fake_http import FakeHttp, HttpAnswer, HttpRequest
+from tests.aws.verdicts import ask, short
 from tests.aws.wire import check_signature
 from tests.stories.timeline import START_NS, make_anomaly
 
@@ -48,19 +48,7 @@ def suspicion(
 def judge(url: str, *anomalies: Anomaly, **fields: object) -> Sequence[Verdict]:
     defaults = {"workspace_id": "ws-1", "call_timeout_secs": 0.5, "max_calls_per_minute": 6_000.0, "burst_calls": 100}
     settings = AmpSettings.model_validate({"endpoint_url": url, "detectors": DETECTORS, **defaults, **fields})
-
-    async def run() -> Sequence[Verdict]:
-        provider = AmpProvider(settings, SystemClock())
-        try:
-            return await provider.judge(anomalies, 6.0)
-        finally:
-            await provider.close()
-
-    return asyncio.run(run())
-
-
-def short(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
-    return [(verdict.outcome, verdict.reason) for verdict in verdicts]
+    return ask(AmpProvider(settings, SystemClock()), anomalies, 6.0)
 
 
 def check(request: HttpRequest) -> str:

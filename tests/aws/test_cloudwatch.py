@@ -19,6 +19,7 @@ from pipeline.engine.anomaly import Anomaly
 from pipeline.samples.labels import LabelSet
 from tests.aws.fake_aws import AwsFaultError, Misbehaviour
 from tests.aws.fake_cloudwatch import FakeCloudWatch
+from tests.aws.verdicts import short
 from tests.stories.timeline import make_anomaly
 
 PERIOD = 60
@@ -58,10 +59,6 @@ def judge(provider: CloudWatchProvider, *anomalies: Anomaly, deadline_secs: floa
             await provider.close()
 
     return asyncio.run(run())
-
-
-def short(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
-    return [(verdict.outcome, verdict.reason) for verdict in verdicts]
 
 
 def test_values_are_held_against_the_band_in_one_call() -> None:

@@ -28,6 +28,7 @@ from pipeline.errors import ConfigError, ProviderError
 from pipeline.samples.labels import LabelSet
 from tests.aws.fake_aws import AwsFaultError, Misbehaviour
 from tests.aws.fake_lookout import FakeLookout, Group
+from tests.aws.verdicts import ask, short
 from tests.stories.timeline import START_NS, make_anomaly
 
 DETECTOR = {
@@ -58,18 +59,7 @@ def settings_for(fake: FakeLookout, **fields: object) -> LookoutSettings:
 
 
 def judge(fake: FakeLookout, *anomalies: Anomaly, deadline_secs: float = 8.0, **fields: object) -> Sequence[Verdict]:
-    async def run() -> Sequence[Verdict]:
-        provider = LookoutProvider(settings_for(fake, **fields), SystemClock())
-        try:
-            return await provider.judge(anomalies, deadline_secs)
-        finally:
-            await provider.close()
-
-    return asyncio.run(run())
-
-
-def short(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
-    return [(verdict.outcome, verdict.reason) for verdict in verdicts]
+    return ask(LookoutProvider(settings_for(fake, **fields), SystemClock()), anomalies, deadline_secs)
 
 
 def group(number: int = 1, score: float = 80.0, nodes: Sequence[str] = ("n1",), **fields: object) -> Group:

@@ -20,6 +20,7 @@ from pipeline.crosscheck.opensearch import SEARCH_PATH, OpenSearchProvider
 from pipeline.engine.anomaly import Anomaly
 from pipeline.samples.labels import LabelSet
 from tests.aws.fake_http import FakeHttp, HttpAnswer, HttpRequest
+from tests.aws.verdicts import ask, short
 from tests.aws.wire import check_signature
 from tests.stories.timeline import START_NS, make_anomaly
 
@@ -110,19 +111,7 @@ def judge(
 ) -> Sequence[Verdict]:
     defaults = {"call_timeout_secs": 0.5, "max_calls_per_minute": 6_000.0, "burst_calls": 100, "detectors": [DETECTOR]}
     settings = OpenSearchSettings.model_validate({"endpoint_url": fake.url, **defaults, **fields})
-
-    async def run() -> Sequence[Verdict]:
-        provider = OpenSearchProvider(settings, SystemClock() if clock is None else clock)
-        try:
-            return await provider.judge(anomalies, deadline_secs)
-        finally:
-            await provider.close()
-
-    return asyncio.run(run())
-
-
-def short(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
-    return [(verdict.outcome, verdict.reason) for verdict in verdicts]
+    return ask(OpenSearchProvider(settings, SystemClock() if clock is None else clock), anomalies, deadline_secs)
 
 
 def test_the_grade_of_the_interval_decides(fake: FakeOpenSearch) -> None:
