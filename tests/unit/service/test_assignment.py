@@ -79,6 +79,16 @@ def fetched(tp: TP, grant: int, start: int, stop: int) -> FetchedBatch:
     return FetchedBatch(grant, RecordBatch.from_rows(tp.topic, tp.partition, [(i, 0, None, b"") for i in range(start, stop)]))
 
 
+async def assigned(*tps: TP) -> tuple[Assignment, FakeReader, dict[TP, list[FakeFlow]], list[BaseException]]:
+    """An assignment that has these partitions, all restored; its reader, flows and failures."""
+    flows: dict[TP, list[FakeFlow]] = {}
+    assignment, failures = make(flows)
+    reader = FakeReader()
+    assignment.assign(set(tps), reader)
+    await settled()
+    return assignment, reader, flows, failures
+
+
 async def settled() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
@@ -86,11 +96,7 @@ async def settled() -> None:
 
 def test_partition_that_stays_keeps_its_flow() -> None:
     async def run() -> None:
-        flows: dict[TP, list[FakeFlow]] = {}
-        assignment, failures = make(flows)
-        reader = FakeReader()
-        assignment.assign({ONE, TWO}, reader)
-        await settled()
+        assignment, reader, flows, failures = await assigned(ONE, TWO)
         assert assignment.is_restored
         assignment.deliver(ONE, fetched(ONE, reader.granted[ONE][0], 0, 3))
         await settled()
@@ -124,11 +130,7 @@ def test_partition_that_stays_keeps_its_flow() -> None:
 
 def test_partition_that_somebody_had_meanwhile_begins_anew() -> None:
     async def run() -> None:
-        flows: dict[TP, list[FakeFlow]] = {}
-        assignment, _ = make(flows)
-        reader = FakeReader()
-        assignment.assign({ONE}, reader)
-        await settled()
+        assignment, reader, flows, _ = await assigned(ONE)
         await assignment.revoke(1.0)
         reader.committed[ONE] = 40
         assignment.assign({ONE}, reader)
@@ -141,11 +143,7 @@ def test_partition_that_somebody_had_meanwhile_begins_anew() -> None:
 
 def test_batch_that_does_not_finish_is_abandoned() -> None:
     async def run() -> None:
-        flows: dict[TP, list[FakeFlow]] = {}
-        assignment, failures = make(flows)
-        reader = FakeReader()
-        assignment.assign({ONE, TWO}, reader)
-        await settled()
+        assignment, reader, flows, failures = await assigned(ONE, TWO)
         flows[ONE][0].may_go.clear()
         for tp in (ONE, TWO):
             assignment.deliver(tp, fetched(tp, reader.granted[tp][0], 0, 3))
@@ -165,11 +163,7 @@ def test_batch_that_does_not_finish_is_abandoned() -> None:
 
 def test_what_a_flow_raises_ends_the_process() -> None:
     async def run() -> None:
-        flows: dict[TP, list[FakeFlow]] = {}
-        assignment, failures = make(flows)
-        reader = FakeReader()
-        assignment.assign({ONE}, reader)
-        await settled()
+        assignment, reader, flows, failures = await assigned(ONE)
 
         async def fail(batch: RecordBatch) -> None:
             raise ValueError("broken")

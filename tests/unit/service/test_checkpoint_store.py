@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import StateError
 from pipeline.service.checkpoint_reads import CheckpointReads
-from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
+from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic, StoredCheckpoint
 from pipeline.service.publisher import Message
 
 
@@ -43,6 +43,11 @@ class Log:
     async def read(self, partition: int) -> AsyncIterator[Sequence[Message]]:
         yield list(self.records.get(partition, []))
 
+    def rewrite(self, change: Callable[[Message], bytes | None]) -> None:
+        """Make every value what `change` makes of its message."""
+        for records in self.records.values():
+            records[:] = [Message(m.topic, m.key, change(m), partition=m.partition) for m in records]
+
     def compact(self) -> None:
         for partition, records in self.records.items():
             last = {record.key: i for i, record in enumerate(records)}
@@ -51,6 +56,22 @@ class Log:
 
 def make_store(log: Log, group: str = "g", partition: int = 0) -> CheckpointStore:
     return CheckpointStore(log.topic(), group, "metrics", partition, "hash")
+
+
+async def saved(offset: int, blocks: dict[str, bytes]) -> tuple[Log, CheckpointStore]:
+    """A log with one checkpoint, and the store that wrote it."""
+    log = Log()
+    store = make_store(log)
+    await store.load()
+    await store.save(offset, blocks)
+    return log, store
+
+
+async def load(log: Log) -> StoredCheckpoint:
+    """What somebody who comes later finds."""
+    loaded = await make_store(log).load()
+    assert loaded is not None
+    return loaded
 
 
 Change = tuple[dict[str, bytes], set[str], int | None, bool, bool]
@@ -118,8 +139,7 @@ def test_a_former_owner_writes_where_nobody_looks() -> None:
         # It was stopped past its session, and goes on as if nothing had been.
         await former.save(15, {"p": b"woken"})
         log.compact()
-        loaded = await make_store(log).load()
-        assert loaded is not None
+        loaded = await load(log)
         assert (loaded.manifest.offset, loaded.blocks) == (20, {"p": b"later", "q": b"both"})
 
     asyncio.run(run())
@@ -127,10 +147,7 @@ def test_a_former_owner_writes_where_nobody_looks() -> None:
 
 def test_a_manifest_whose_acknowledgement_got_lost_is_not_written_over() -> None:
     async def run() -> None:
-        log = Log()
-        store = make_store(log)
-        await store.load()
-        await store.save(1, {"p": b"one"})
+        log, store = await saved(1, {"p": b"one"})
         lost: list[Message] = []
 
         async def publish(messages: Sequence[Message]) -> None:
@@ -151,13 +168,11 @@ def test_a_manifest_whose_acknowledgement_got_lost_is_not_written_over() -> None
             await store.save(3, {"p": b"three"})
         log.n_until_crash = None
         log.compact()
-        loaded = await make_store(log).load()
-        assert loaded is not None
+        loaded = await load(log)
         assert (loaded.manifest.offset, loaded.blocks) == (2, {"p": b"two"})
         await store.save(4, {"p": b"four"})
         log.compact()
-        loaded = await make_store(log).load()
-        assert loaded is not None
+        loaded = await load(log)
         assert (loaded.manifest.offset, loaded.blocks) == (4, {"p": b"four"})
         values = [message.value for records in log.records.values() for message in records if message.value is not None]
         assert len(values) == 2, "what is no longer needed is taken away"
@@ -174,8 +189,7 @@ def test_large_blocks_are_cut_and_groups_are_apart() -> None:
         await store.save(1, {"p": raw, "empty": b""})
         assert await make_store(log, group="other/0").load() is None
         assert await make_store(log, partition=10).load() is None
-        loaded = await make_store(log).load()
-        assert loaded is not None
+        loaded = await load(log)
         assert loaded.blocks == {"p": raw, "empty": b""}
         assert max(len(message.value or b"") for records in log.records.values() for message in records) < 1_000_000
 
@@ -190,8 +204,7 @@ def test_more_partitions_do_not_hide_it() -> None:
         await store.save(7, {"p": b"x"})
         for n_partitions in range(2, 8):
             log.n_partitions = n_partitions
-            loaded = await make_store(log).load()
-            assert loaded is not None
+            loaded = await load(log)
             assert loaded.manifest.offset == 7
 
     asyncio.run(run())
@@ -199,22 +212,11 @@ def test_more_partitions_do_not_hide_it() -> None:
 
 def test_damage_is_refused() -> None:
     async def run() -> None:
-        log = Log()
-        store = make_store(log)
-        await store.load()
-        await store.save(7, {"p": b"xyz"})
-        for records in log.records.values():
-            records[:] = [
-                Message(m.topic, m.key, b"xyY" if m.key and b"/block/" in m.key else m.value, partition=m.partition)
-                for m in records
-            ]
+        log, _ = await saved(7, {"p": b"xyz"})
+        log.rewrite(lambda m: b"xyY" if m.key and b"/block/" in m.key else m.value)
         with pytest.raises(StateError, match=r"block 'p' .* is damaged.*--fresh"):
             await make_store(log).load()
-        for records in log.records.values():
-            records[:] = [
-                Message(m.topic, m.key, (m.value or b"").replace(b'"version":1', b'"version":9'), partition=m.partition)
-                for m in records
-            ]
+        log.rewrite(lambda m: (m.value or b"").replace(b'"version":1', b'"version":9'))
         with pytest.raises(StateError, match="found version 9, expected 1"):
             await make_store(log).load()
 
@@ -224,15 +226,8 @@ def test_damage_is_refused() -> None:
 @pytest.mark.parametrize("old", [b'"version":1', b'"blocks"'], ids=["of a later version", "damaged"])
 def test_what_cannot_be_read_is_no_hindrance_to_beginning_anew(old: bytes) -> None:
     async def run() -> None:
-        log = Log()
-        store = make_store(log)
-        await store.load()
-        await store.save(7, {"p": b"xyz"})
-        for records in log.records.values():
-            records[:] = [
-                Message(m.topic, m.key, (m.value or b"").replace(old, old.replace(b'"', b'"9')), partition=m.partition)
-                for m in records
-            ]
+        log, _ = await saved(7, {"p": b"xyz"})
+        log.rewrite(lambda m: (m.value or b"").replace(old, old.replace(b'"', b'"9')))
         with pytest.raises(StateError):
             await make_store(log).load()
         fresh = make_store(log)
@@ -243,8 +238,7 @@ def test_what_cannot_be_read_is_no_hindrance_to_beginning_anew(old: bytes) -> No
         with pytest.raises(CrashError):
             await fresh.save(9, {"p": b"new"})
         log.n_until_crash = None
-        loaded = await make_store(log).load()
-        assert loaded is not None
+        loaded = await load(log)
         assert (loaded.manifest.offset, loaded.blocks) == (9, {"p": b"new"})
 
     asyncio.run(run())
@@ -261,8 +255,7 @@ def test_beginning_anew_looks_for_tenures_everywhere() -> None:
         fresh = make_store(log)
         await fresh.begin_anew()
         await fresh.save(9, {"p": b"new"})
-        loaded = await make_store(log).load()
-        assert loaded is not None
+        loaded = await load(log)
         assert loaded.blocks == {"p": b"new"}
         assert int(loaded.manifest.tenure.partition("-")[0]) == 4
 
