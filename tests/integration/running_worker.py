@@ -7,16 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.demo.probe import WorkerState, parse_metrics
+from tests.waiting import wait_until
 
 START_SECS = 120.0
 STOP_SECS = 20.0
@@ -103,6 +102,12 @@ class RunningWorker:
         assert not list(self.folder.iterdir())
         return exit_code
 
+    @property
+    def resident_kb(self) -> int:
+        """Memory it has now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -128,18 +133,3 @@ class RunningWorker:
 
     def _describe(self) -> str:
         return "\n".join(self.log_path.read_text().splitlines()[-15:])
-
-
-def wait_until(is_so: Callable[[], bool], timeout_secs: float, describe: Callable[[], str] = lambda: "") -> None:
-    """Look ten times a second until something is so.
-
-    Raises
-    ------
-    AssertionError
-        It has not become so.
-    """
-    deadline_secs = time.monotonic() + timeout_secs
-    while not is_so():
-        if time.monotonic() > deadline_secs:
-            raise AssertionError(f"not so after {timeout_secs:.0f} s\n{describe()}")
-        time.sleep(0.1)

@@ -15,8 +15,9 @@ import pytest
 from pipeline.codecs.remote_write import encode_request
 from tests.fuzz.records import fuzzed_records
 from tests.integration.made_metrics import START_MS, make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -11,9 +11,10 @@ import pytest
 
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.test_restart import alert_ids, assert_all_arrives, assert_nothing_lost
 from tests.integration.topic_set import TopicSet
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka]
 
@@ -99,7 +100,7 @@ def test_a_sink_that_is_dead_costs_lag_and_nothing_else(
     worker = start_worker(topics.create(3, {sink: kafka.nodes[2].node_id})).wait_ready()
     topics.produce(source, rows[: len(rows) // 4])
     worker.wait_records(len(rows) // 4)
-    before_kb = resident_kb(worker)
+    before_kb = worker.resident_kb
     kafka.nodes[2].kill()
     topics.produce(source, rows[len(rows) // 4 :])
     time.sleep(30.0)
@@ -107,16 +108,11 @@ def test_a_sink_that_is_dead_costs_lag_and_nothing_else(
     lag = "lag_records" if sink == "anomalies" else "stage_lag_records"
     assert worker.metric(lag) > 0, "what cannot be passed on is not read"
     assert worker.metric("events_total", event="broker_unavailable") > 0
-    assert resident_kb(worker) < before_kb + 150_000
+    assert worker.resident_kb < before_kb + 150_000
     kafka.nodes[2].start()
     kafka.nodes[2].wait_until_open()
     assert_all_arrives(topics, worker, source, len(rows))
     assert worker.stop() == 0
-
-
-def resident_kb(worker: RunningWorker) -> int:
-    status = Path(f"/proc/{worker.pid}/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
 
 
 @pytest.mark.soak

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from pipeline.demo.brokers.embedded import EmbeddedBroker
+from tests.waiting import wait_until, wait_until_gone
 
 pytestmark = pytest.mark.integration
 
@@ -59,18 +57,11 @@ def test_the_embedded_broker_serves_and_ends() -> None:
 
 
 def test_a_broker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
-    script = (
+    program = (
         "import pathlib, signal, os; from pipeline.demo.brokers.server_process import ServerProcess\n"
         f"folder = pathlib.Path({str(tmp_path)!r}) / 'data'; folder.mkdir()\n"
         f"started = ServerProcess(['sleep', '120'], folder / 'log', folder)\n"
         "print(started.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert done.returncode == -9, done.stderr
-    deadline_secs = time.monotonic() + 10
-    while Path(f"/proc/{int(done.stdout)}").exists() and time.monotonic() < deadline_secs:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{int(done.stdout)}").exists()
-    while (tmp_path / "data").exists() and time.monotonic() < deadline_secs:
-        time.sleep(0.05)
-    assert not (tmp_path / "data").exists()
+    wait_until_gone(program)
+    wait_until(lambda: not (tmp_path / "data").exists(), 10)

@@ -12,10 +12,11 @@ import orjson
 import pytest
 
 from tests.integration.made_metrics import START_MS, STEP_MS, make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.test_crash import alert_values
 from tests.integration.test_restart import assert_nothing_lost
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -21,9 +21,10 @@ from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from tests.integration.made_logs import make_logs
 from tests.integration.made_metrics import STEP_MS, make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.test_restart import assert_nothing_lost
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

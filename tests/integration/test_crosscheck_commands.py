@@ -19,8 +19,9 @@ from pipeline.errors import ConfigError
 from tests.aws.fake_lookout import FakeLookout, Group
 from tests.aws.wire import ACCESS_KEY, SECRET_KEY
 from tests.integration.made_metrics import START_MS, make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

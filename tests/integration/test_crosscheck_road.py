@@ -17,8 +17,9 @@ from tests.aws.fake_aws import AwsFaultError
 from tests.aws.fake_cloudwatch import FakeCloudWatch
 from tests.aws.wire import ACCESS_KEY, SECRET_KEY
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

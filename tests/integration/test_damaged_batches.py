@@ -14,8 +14,9 @@ from confluent_kafka.admin import AdminClient
 
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka]
 

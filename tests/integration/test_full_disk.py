@@ -17,12 +17,13 @@ from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from pipeline.demo.brokers.ports import find_free_ports
 from pipeline.demo.probe import parse_metrics
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.slow_broker import set_quota
 from tests.integration.small_disk import mounted
 from tests.integration.test_audit import audit
 from tests.integration.test_restart import assert_all_arrives, assert_nothing_lost
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

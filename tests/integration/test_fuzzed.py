@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.fuzz.records import START_MS, fuzzed_records
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

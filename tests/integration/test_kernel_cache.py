@@ -16,9 +16,10 @@ from pipeline.engine.anomaly import Anomaly
 from pipeline.service.warmup import warm_up
 from tests.integration.expected import expected_anomalies
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.small_disk import mounted
 from tests.integration.topic_set import TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -18,9 +18,10 @@ from pipeline.engine.anomaly import Anomaly
 from tests.integration.expected import expected_anomalies
 from tests.integration.made_metrics import START_MS
 from tests.integration.mirror_maker import MirrorMaker
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.test_audit import audit
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka]
 

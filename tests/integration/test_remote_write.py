@@ -17,8 +17,9 @@ from pipeline.codecs.record import RecordBatch
 from pipeline.codecs.remote_write import RemoteWriteCodec, encode_request
 from pipeline.demo.brokers.ports import find_free_ports
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

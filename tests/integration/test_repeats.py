@@ -10,8 +10,9 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from pipeline.engine.anomaly import Anomaly
 from tests.integration.made_metrics import START_MS, STEP_MS, make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import Row, TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -12,8 +12,9 @@ import pytest
 
 from pipeline.engine.anomaly import Anomaly
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.topic_set import TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

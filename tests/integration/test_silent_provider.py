@@ -11,10 +11,11 @@ import pytest
 
 from pipeline.alerts.event import AlertEvent
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.test_crosscheck_road import AWS, read_checked
 from tests.integration.test_slow_sink import Watch, told_anomalies
 from tests.integration.topic_set import TopicSet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,12 +15,13 @@ import pytest
 
 from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from tests.integration.made_metrics import make_metrics
-from tests.integration.running_worker import RunningWorker, wait_until
+from tests.integration.running_worker import RunningWorker
 from tests.integration.slow_broker import slow_for_worker
 from tests.integration.test_audit import audit
 from tests.integration.test_crash import alert_values
 from tests.integration.test_restart import assert_nothing_lost
 from tests.integration.topic_set import TopicSet
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka]
 
@@ -38,13 +38,13 @@ class Watch:
 
     def __init__(self, worker: RunningWorker) -> None:
         self._worker = worker
-        self._first_kb = resident_kb(worker)
+        self._first_kb = worker.resident_kb
         self.grown_mb = 0.0
         self.n_pending = self.source_lag = self.stage_lag = 0.0
 
     def look(self) -> None:
         worker = self._worker
-        self.grown_mb = max(self.grown_mb, (resident_kb(worker) - self._first_kb) / 1024)
+        self.grown_mb = max(self.grown_mb, (worker.resident_kb - self._first_kb) / 1024)
         self.n_pending = max(self.n_pending, worker.metric("crosscheck_pending"))
         self.source_lag = max(self.source_lag, worker.metric("lag_records"))
         self.stage_lag = max(self.stage_lag, worker.metric("stage_lag_records"))
@@ -54,11 +54,6 @@ class Watch:
         while time.monotonic() < end_secs:
             self.look()
             time.sleep(0.2)
-
-
-def resident_kb(worker: RunningWorker) -> int:
-    status = Path(f"/proc/{worker.pid}/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
 
 
 def flood(topics: TopicSet, source: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from pipeline.demo.brokers import kafka_jars
 from pipeline.demo.brokers.embedded import EmbeddedBroker
 from pipeline.demo.cluster import open_cluster
 from pipeline.errors import BrokerError
+from tests.waiting import wait_until_gone
 
 CONFIG = load_config(Path(__file__).parents[3] / "topics.yaml")
 
@@ -94,9 +94,4 @@ def test_the_worker_does_not_outlive_a_demo_that_was_killed(tmp_path: Path) -> N
         f"started = WorkerProcess(pathlib.Path('x'), pathlib.Path({str(tmp_path)!r}) / 'log')\n"
         "print(started.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[3])
-    assert done.returncode == -9, done.stderr
-    deadline_secs = time.monotonic() + 10
-    while Path(f"/proc/{int(done.stdout)}").exists() and time.monotonic() < deadline_secs:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{int(done.stdout)}").exists()
+    wait_until_gone(program)

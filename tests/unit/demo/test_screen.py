@@ -15,40 +15,24 @@ from pipeline.demo.screen import draw_line, draw_screen
 from pipeline.demo.simulation import Simulation
 from pipeline.demo.snapshot import RunSnapshot
 from pipeline.demo.timeline import Timeline
-from pipeline.engine.anomaly import Anomaly
 from pipeline.samples.labels import LabelSet
 from pipeline.telemetry.metrics import Metrics
+from tests.stories.timeline import make_anomaly
 
 TIMELINE = Timeline()
 EXPECTED = expect_incidents(Simulation(7, Timeline(history_secs=15.0)).incidents, TIMELINE, 0)
-ANOMALY = Anomaly(
-    id="0" * 32,
-    kind="point",
-    phase="opened",
-    episode_id="0" * 32,
-    topic="m",
-    partition=0,
-    offset=1,
-    position=0,
+ANOMALY = make_anomaly(
+    "dag",
     event_time_ns=TIMELINE.live_start_ns,
     started_ns=TIMELINE.live_start_ns,
     series=LabelSet({"__name__": "dag_tx_rate", "region": "us-east-1"}),
-    detector="dag",
     category="business",
-    model="default",
     value=480.0,
     expected=1200.0,
     lower=1050.0,
     upper=1330.0,
-    score=12.0,
-    tail_probability=1e-9,
-    peak_tail_probability=1e-9,
-    n_anomalous=1,
-    config_hash="c",
-    contributors=(),
     context_time_ns=(1, 2, 3),
     context_value=(1200.0, 1180.0, 480.0),
-    explanation="fell",
 )
 
 
