@@ -84,6 +84,8 @@ class Estimator(ABC):
         Registered name, as written in ``topics.yaml``.
     score_kind : {"probability", "raw"}
         ``probability``: the score is one minus a nominal tail probability, in [0, 1].  ``raw``: only its order means something.
+    is_calibrated : bool
+        True = the tail probability is that of the series itself, learned from its scores, and to be taken at its word.
     n_features : int
         Columns of `X` in the batch call.  1 for univariate models.
     part_names : tuple of str
@@ -92,6 +94,7 @@ class Estimator(ABC):
 
     name: ClassVar[str]
     score_kind: ClassVar[ScoreKind] = "raw"
+    is_calibrated: ClassVar[bool] = False
     part_names: ClassVar[tuple[str, ...]] = ()
     n_features: int = 1
 

@@ -4,8 +4,9 @@ Run from the repository's root::
 
     streamwarden bench opinion [--json] [--only kpi] [--most 1500]
 
-Candidates are what the default detector finds with the threshold that is in `topics.yaml` (tail probability 1e-3): first samples of a
-run below it.  One inside a labelled span is true, any other false (labels are not complete, so some of the false ones are not).  Each
+Candidates are what the default detector finds at a tail probability of 1e-3, laxer than in `topics.yaml` so that there are many: the
+first samples of runs below it.  One inside a labelled span is true, any other false (labels are not complete, so some of the false
+ones are not).  Each
 opinion gets the 63 samples before and the candidate.  A good one confirms many of the true and few of the false, and
 refutes the other way round.  *Precision* is of what is left when the refuted ones are muted, *kept* the share of true ones that
 is left.  ``null`` confirms everything: its precision is the detector's own.  ``random`` refutes as many as the first

@@ -62,6 +62,8 @@ class SeasonalScorer(UnivariateEstimator):
     score_kind : str
         ``probability``: the score is one minus the tail probability of the sample's point score among its own series', in
         [0, 1 - 1e-15].
+    is_calibrated : bool
+        True: thresholds cut at this tail probability and estimate none of their own on top of it.
 
     Notes
     -----
@@ -119,6 +121,7 @@ class SeasonalScorer(UnivariateEstimator):
 
     name: ClassVar[str] = "default"
     score_kind: ClassVar[ScoreKind] = "probability"
+    is_calibrated: ClassVar[bool] = True
     state_version: ClassVar[int] = 2
     part_names: ClassVar[tuple[str, ...]] = PART_NAMES
     schema: ClassVar[tuple[Parameter, ...]] = (

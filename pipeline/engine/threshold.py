@@ -15,7 +15,8 @@ clipped at ten mean excesses, and a sample below the cut counts a tenth: anomali
 the end.
 
 For models whose score is one minus a nominal tail probability, x is minus the decimal logarithm of that probability, and the larger of
-the nominal and the estimated tail counts.  A model that declares ``is_calibrated`` is taken at its word: p = 1 - score.
+the nominal and the estimated tail counts.  A model that declares ``is_calibrated`` is taken at its word, p = 1 - score: the
+default detector.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Threshold(StateRows):
     settings : TailThreshold or FixedThreshold
         The cut.
     estimator : Estimator
-        Whose scores are judged: its `score_kind`, and ``is_calibrated`` where it has one.
+        Whose scores are judged: its `score_kind`, and whether it `is_calibrated`.
 
     References
     ----------
@@ -93,7 +94,7 @@ class Threshold(StateRows):
         if estimator.score_kind == "raw":
             self._scale_kind = kernel.RAW
         else:
-            self._scale_kind = kernel.CALIBRATED if getattr(estimator, "is_calibrated", False) else kernel.NOMINAL
+            self._scale_kind = kernel.CALIBRATED if estimator.is_calibrated else kernel.NOMINAL
         if isinstance(settings, TailThreshold):
             self._cut_kind, self._cut, self._min_samples = kernel.TAIL, settings.probability, settings.min_samples
         else:

@@ -79,7 +79,9 @@ class NaiveDetector:
             return None, ""
         score, expected = float(out.score[0]), float(out.expected[0])
         tail_settings = self.settings.threshold if isinstance(self.settings.threshold, TailThreshold) else None
-        if self.estimator.score_kind == "raw":
+        if self.estimator.is_calibrated:
+            x, p = 0.0, 1.0 - score
+        elif self.estimator.score_kind == "raw":
             x = score
             p = self.tail.estimate(x)
         else:

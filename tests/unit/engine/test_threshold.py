@@ -87,13 +87,35 @@ def test_a_score_far_beyond_all_others_is_rare_and_hardly_moves_the_tail() -> No
 
 
 def test_a_model_that_is_calibrated_is_taken_at_its_word() -> None:
+    """Also where the series has had surprises before, of which a tail of the threshold's own would make something else."""
     threshold = Threshold(TailThreshold(probability=1e-5, min_samples=10), build(CALIBRATED))
     threshold.reserve(1)
-    score = np.full(12, 0.5)
-    score[11] = 1.0 - 1e-6
-    judged = threshold.judge(np.zeros(12, dtype=np.int64), np.zeros(12), scores_of(score), np.ones(12, dtype=np.bool_))
-    assert judged.verdict.tolist() == [0] * 10 + [1, 2]
-    assert judged.tail[11] == pytest.approx(1e-6, rel=1e-6)
+    tail = np.random.default_rng(5).uniform(1e-4, 1.0, 400)
+    tail[[50, 120, 200, 300]] = 1e-4, 1e-7, 1e-3, 1e-6
+    judged = threshold.judge(np.zeros(400, dtype=np.int64), np.zeros(400), scores_of(1.0 - tail), np.ones(400, dtype=np.bool_))
+    assert np.isnan(judged.tail[:10]).all()
+    assert np.allclose(judged.tail[10:], tail[10:], rtol=1e-6)
+    assert np.flatnonzero(judged.verdict == 2).tolist() == [120, 300]
+    assert (judged.verdict[:10] == 0).all()
+
+
+def test_an_outage_after_a_lesser_one_is_as_unlikely_to_the_worker_as_to_the_default_detector() -> None:
+    rng = np.random.default_rng(3)
+    value = 95.0 + rng.normal(0.0, 1.5, 2_000)
+    value[1_500:1_503] -= 30.0
+    value[1_700:1_720] = 24.0 + rng.normal(0.0, 1.0, 20)
+    slots, times = np.zeros(2_000, dtype=np.int64), np.arange(2_000, dtype=np.int64) * 300 * 10**9
+    model, out = build("default"), Scores.empty(2_000)
+    model.reserve(1)
+    ready = model.score_learn_many(slots, times, value, out)
+    threshold = Threshold(TailThreshold(), model)
+    threshold.reserve(1)
+    judged = threshold.judge(slots, value, out, ready)
+    assert (judged.verdict[1_500:1_503] == 2).all()
+    assert (judged.verdict[1_700:1_704] == 2).all()
+    told = np.isfinite(judged.tail)
+    assert told.sum() > 1_700
+    assert np.array_equal(judged.tail[told], 1.0 - out.score[told])
 
 
 def test_a_fixed_cut_needs_no_history_but_tells_no_tail_before_it_has_one() -> None:
