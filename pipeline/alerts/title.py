@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from pipeline.alerts.episode import AlertSeries
 from pipeline.alerts.severity import Severity
 from pipeline.clock import NS_PER_SEC
+from pipeline.logs.mined_lines import LOG_RATE_NAME
+from pipeline.samples.labels import LabelSet
 
 __all__ = ["describe_probability", "explain_incident", "format_duration", "title_incident"]
 
 MAX_TITLE = 300
+MAX_TEMPLATE = 80
+_NEW = "never seen before"
 _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
 
 
@@ -46,10 +50,10 @@ def describe_probability(probability: float) -> str:
     Examples
     --------
     >>> [describe_probability(p) for p in (0.5, 0.013, 1e-7, 3.1e-10, 1e-40, 0.0)]
-    ['1 in 2', '1 in 80', '1 in 10 million', '1 in 3 billion', 'less than 1 in 1,000 trillion', 'less than 1 in 1,000 trillion']
+    ['1 in 2', '1 in 80', '1 in 10 million', '1 in 3 billion', 'less than 1 in a trillion', 'less than 1 in a trillion']
     """
-    if not probability > 1e-15:
-        return "less than 1 in 1,000 trillion"
+    if not probability > 1e-12:
+        return "less than 1 in a trillion"
     odds = 1.0 / probability
     digit = 10.0 ** math.floor(math.log10(odds))
     odds = round(odds / digit) * digit
@@ -63,7 +67,7 @@ def _condition(series: AlertSeries) -> str:
     if series.kind == "absence":
         return "silent"
     if series.kind == "new_template":
-        return "new log template"
+        return _NEW
     if series.value is not None and series.upper is not None and series.value > series.upper:
         return "above band"
     if series.value is not None and series.lower is not None and series.value < series.lower:
@@ -78,11 +82,20 @@ def _join_conditions(conditions: Sequence[str]) -> str:
     return "outside band" if set(distinct) <= {"above band", "below band"} else "anomalous"
 
 
-def _join_names(names: Sequence[str]) -> str:
-    distinct = list(dict.fromkeys(names))
+def _name(series: LabelSet) -> str:
+    """The metric's name; of the rate of a kind of log line, the line."""
+    template = series.get("template") if series.name == LOG_RATE_NAME else ""
+    if not template:
+        return series.name
+    return f'log line "{template if len(template) <= MAX_TEMPLATE else template[: MAX_TEMPLATE - 1] + "…"}"'
+
+
+def _join_names(series: Sequence[LabelSet]) -> str:
+    distinct = list(dict.fromkeys(_name(one) for one in series))
     if len(distinct) <= 2:
         return ", ".join(distinct)
-    return f"{distinct[0]} and {len(distinct) - 1} more metrics"
+    of = "metrics" if all(one.name != LOG_RATE_NAME for one in series) else ""
+    return f"{distinct[0]} and {len(distinct) - 1} more {of}".rstrip()
 
 
 def title_incident(
@@ -103,13 +116,14 @@ def title_incident(
     end : str
         For an incident that is over: how, e.g. ``resolved``; else "".
     """
-    what = _join_names([one.series.name for one in series])
+    what = _join_names([one.series for one in series])
     many = f" {n_series} series" if n_series > 1 else ""
     peaks = [one.peak_tail_probability for one in series if one.peak_tail_probability is not None and one.kind == "point"]
     peak = f" (peak {describe_probability(min(peaks))})" if peaks else ""
     state = _join_conditions([_condition(one) for one in series])
     place = f"{severity} {category} {region}".rstrip()
     if end:
+        state = "new" if state == _NEW else state
         return f"{place}: {what}{many} {end}: was {state} for {format_duration(duration_ns)}{peak}"[:MAX_TITLE]
     since = f" for {format_duration(duration_ns)}" if duration_ns >= NS_PER_SEC else ""
     return f"{place}: {what}{many} {state}{since}{peak}"[:MAX_TITLE]
@@ -132,13 +146,14 @@ def explain_incident(
         The severity rule.
     """
     worst = series[0]
-    sentences = [f"{worst.series}: {worst.explanation or _condition(worst)}".rstrip(".")]
+    told_of, told = str(worst.series), worst.explanation or _condition(worst)
+    sentences = [(told if told_of in told else f"{told_of}: {told}").rstrip(".")]
     if n_episodes > 1:
         sentences.append(f"{n_open} series open now, {n_episodes} episodes so far")
     if worst.verdict is not None:
         sentences.append(f"Cross-check ({worst.verdict.provider}): {worst.verdict.outcome}, {worst.verdict.detail}".rstrip(". "))
-    told = [f"{count} {outcome}" for outcome, count in verdicts.items() if count]
+    counts = [f"{count} {outcome}" for outcome, count in verdicts.items() if count]
     if sum(verdicts.values()) > 1:
-        sentences.append("Cross-checks so far: " + ", ".join(told))
+        sentences.append("Cross-checks so far: " + ", ".join(counts))
     sentences.append(f"Graded by rule {rule!r}" if rule is not None else "Graded P3 by default: no severity rule fits")
     return ". ".join(sentences) + "."

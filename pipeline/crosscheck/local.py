@@ -25,6 +25,7 @@ from pipeline.crosscheck.forest import look_at
 from pipeline.crosscheck.neighbours import level_tail, measure_scale, shape_tail
 from pipeline.crosscheck.tail import conformal_tail
 from pipeline.engine.anomaly import Anomaly
+from pipeline.engine.explanation import format_number
 
 __all__ = ["LocalProvider", "silence_tail"]
 
@@ -117,8 +118,10 @@ class LocalProvider:
                 by = f"; {100 * share:.0f} % of what it displaces is by this very value" if math.isfinite(share) else ""
         if not (math.isfinite(level) and math.isfinite(step) and math.isfinite(scale)):
             return self._give("unknown", "range", "the values are too large to be compared")
+        n_deviations = abs(value - centre) / scale
+        far = f"{n_deviations:.3g}" if n_deviations < 10_000.0 else "more than 10,000"
         what = (
-            f"{value:.6g} is {abs(value - centre) / scale:.3g} robust deviations from the median {centre:.6g} of {len(history)} "
+            f"{format_number(value)} is {far} robust deviations from the median {format_number(centre)} of {len(history)} "
             f"samples; tail of its level {level:.2g}, of its step {step:.2g}{by}"
         )
         smaller, larger = min(level, step), max(level, step)

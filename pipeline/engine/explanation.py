@@ -25,17 +25,28 @@ __all__ = [
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 _LARGEST_ODDS = 1e12
 _MAX_QUOTE_CHARACTERS = 200
+_EXPECTED_DIGITS = 4
+"""Digits of what is estimated; what was measured has more."""
+_NOTHING = 1e-9
+"""Part of the value or of what was expected that counts as zero beside them: the band of a series that never moved."""
 
 
-def format_number(value: float) -> str:
-    """A number in six significant digits.
+def format_number(value: float, n_digits: int = 6) -> str:
+    """A number rounded to so many significant digits, whole ones to six; powers of ten only for what is very large or small.
 
     Examples
     --------
-    >>> format_number(1234567.0), format_number(0.25), format_number(3.0)
-    ('1.23457e+06', '0.25', '3')
+    >>> [format_number(value) for value in (1234567.0, 0.25, 3.0, -1234.5678)]
+    ['1,234,567', '0.25', '3', '-1,234.57']
+    >>> [format_number(value, 4) for value in (13_109_346.0, 0.043214, -1234.5678, 1.5e-7, 3e19)]
+    ['13,110,000', '0.04321', '-1,235', '1.5e-07', '3e+19']
     """
-    return f"{value:.6g}"
+    rounded = float(f"{value:.{n_digits}g}") if n_digits < 6 else value
+    if not 1e-4 <= abs(rounded) < 1e15:
+        return f"{rounded:.{n_digits}g}"
+    n_decimals = max(5 - math.floor(math.log10(abs(rounded))), 0)
+    text = f"{rounded:,.{n_decimals}f}"
+    return text.rstrip("0").rstrip(".") if n_decimals else text
 
 
 def format_duration(duration_ns: int) -> str:
@@ -78,12 +89,17 @@ def format_odds(probability: float) -> str:
 def _explain_deviation(value: float, band: Band) -> str:
     if math.isnan(band.expected):
         return ""
+    least = _NOTHING * max(abs(value), abs(band.expected))
+
+    def tell(number: float) -> str:
+        return format_number(number if abs(number) > least else 0.0, _EXPECTED_DIGITS)
+
     difference = abs(value - band.expected)
     side = "above" if value > band.expected else "below"
-    found = f", {format_number(difference)} {side} the expected {format_number(band.expected)}" if difference else ", as expected"
+    found = f", {tell(difference)} {side} the expected {tell(band.expected)}" if difference else ", as expected"
     if math.isnan(band.lower):
         return found
-    return f"{found} (band {format_number(band.lower)} to {format_number(band.upper)})"
+    return f"{found} (band {tell(band.lower)} to {tell(band.upper)})"
 
 
 def _count(n: int, what: str) -> str:
@@ -184,7 +200,8 @@ def _explain_rarity(
     if n_anomalous == 1:
         if math.isnan(tail_probability):
             return f"Its score is {format_number(score)}."
-        return f"{format_odds(tail_probability)} {one}s of this {whole} is this unusual."
+        odds = format_odds(tail_probability)
+        return f"{odds[0].upper()}{odds[1:]} {one}s of this {whole} is this unusual."
     lasting = f"It has lasted {format_duration(duration_ns)} and {_count(n_anomalous, f'anomalous {one}')}"
     if math.isnan(peak_tail_probability):
         return f"{lasting}."

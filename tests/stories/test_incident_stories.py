@@ -193,7 +193,7 @@ def test_a_new_template_is_momentary() -> None:
     nan = float("nan")
     fields = {"value": nan, "expected": nan, "lower": nan, "upper": nan, "tail_probability": nan, "peak_tail_probability": nan}
     assert story.open("a", at=0, kind="new_template", example="panic: x", **fields) == ["0 firing P3 opened"]
-    assert "new log template" in story.events[0].title
+    assert "never seen before" in story.events[0].title
     assert story.tick(at=60) == ["1 resolved P3 resolved"]
 
 

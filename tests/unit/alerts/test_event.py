@@ -15,8 +15,10 @@ from pipeline.alerts.event import CE_TYPE_PREFIX, SCHEMA_URI, AlertEvent, format
 from pipeline.alerts.reason import REASONS
 from pipeline.alerts.schema import load_schema, validate
 from pipeline.alerts.state import MAX_ANOMALY_IDS, IncidentState
-from pipeline.alerts.title import describe_probability, title_incident
+from pipeline.alerts.title import describe_probability, explain_incident, title_incident
+from pipeline.clock import NS_PER_SEC
 from pipeline.errors import StateError, StreamwardenError
+from pipeline.samples.labels import LabelSet
 from tests.stories.timeline import Timeline
 
 
@@ -142,11 +144,37 @@ def test_conditions_are_named(event: AlertEvent) -> None:
     assert len(title_incident("P1", "x" * 500, "r", [above], 1, 0)) <= 300
 
 
+def test_a_log_line_is_named_by_its_text_and_a_metric_by_its_name(event: AlertEvent) -> None:
+    (metric,) = event.series
+    rate = replace(metric, series=LabelSet({"__name__": "log_template_rate", "template": "disk <*> failed", "level": "ERROR"}))
+    new = replace(rate, kind="new_template", value=None)
+    assert title_incident("P1", "application", "r", [rate], 1, 0).startswith(
+        'P1 application r: log line "disk <*> failed" above band'
+    )
+    assert (
+        title_incident("P2", "application", "r", [new], 1, 0) == 'P2 application r: log line "disk <*> failed" never seen before'
+    )
+    over = title_incident("P2", "application", "r", [new], 1, 60 * NS_PER_SEC, "resolved")
+    assert over == 'P2 application r: log line "disk <*> failed" resolved: was new for 1 min'
+    long = replace(new, series=LabelSet({"__name__": "log_template_rate", "template": "x" * 500}))
+    assert title_incident("P2", "a", "r", [long], 1, 0) == f'P2 a r: log line "{"x" * 79}…" never seen before'
+    both = title_incident("P2", "a", "r", [replace(metric, series=LabelSet({"__name__": n})) for n in "abc"], 3, 0)
+    assert " a and 2 more metrics 3 series" in both
+
+
+def test_a_series_is_written_out_once(event: AlertEvent) -> None:
+    (series,) = event.series
+    told = explain_incident([replace(series, explanation=f"{series.series} is 9, 4 above the expected 5.")], 1, 1, {}, "rule")
+    assert told.startswith(f"{series.series} is 9")
+    assert told.count(str(series.series)) == 1
+    assert explain_incident([replace(series, explanation="")], 1, 1, {}, "rule").startswith(f"{series.series}: above band. ")
+
+
 def test_probabilities_never_sound_likelier_by_rounding_across_units() -> None:
     assert describe_probability(9.6e-4) == "1 in 1 thousand"
-    assert describe_probability(9.99e-13) == "1 in 1 trillion"
+    assert describe_probability(1.001e-12) == "1 in 1 trillion"
     assert describe_probability(1.0) == "1 in 1"
-    assert describe_probability(float("nan")) == "less than 1 in 1,000 trillion"
+    assert describe_probability(float("nan")) == "less than 1 in a trillion"
 
 
 def test_every_reason_that_the_code_gives_is_in_the_table() -> None:

@@ -15,6 +15,7 @@ from pipeline.engine.explanation import (
     explain_point,
     explain_template,
     format_duration,
+    format_number,
     format_odds,
 )
 from pipeline.samples.labels import LabelSet
@@ -45,6 +46,27 @@ def test_durations_in_their_two_largest_units(secs: float, text: str) -> None:
 )
 def test_odds(p: float, text: str) -> None:
     assert format_odds(p) == text
+
+
+@given(st.floats(min_value=-1e14, max_value=1e14), st.sampled_from([4, 6]))
+def test_numbers_keep_their_digits(value: float, n_digits: int) -> None:
+    told = format_number(value, n_digits)
+    assert float(told.replace(",", "")) == pytest.approx(value, rel=0.51 * 10.0 ** (1 - n_digits), abs=1e-300)
+    if 1e-4 <= abs(value) < 1e14:
+        assert "e" not in told
+
+
+def test_large_numbers_are_readable_and_what_is_estimated_is_rounded() -> None:
+    text = explain_point("opened", CPU, 13_429_000.0, Band(319_651.7, -2_781_494.6, 3_420_798.0), 1.0, 1e-13, 1e-13, 1, 0)
+    assert text == (
+        'cpu{host="n1"} is 13,429,000, 13,110,000 above the expected 319,700 (band -2,781,000 to 3,421,000). '
+        "Less than 1 in a trillion samples of this series is this unusual."
+    )
+
+
+def test_the_band_of_a_series_that_never_moved_is_where_it_stood() -> None:
+    text = explain_point("opened", CPU, 2.5, Band(0.0, -4.4e-290, 4.4e-290), 1.0, 1e-6, 1e-6, 1, 0)
+    assert text.startswith('cpu{host="n1"} is 2.5, 2.5 above the expected 0 (band 0 to 0). 1 in 1,000,000 ')
 
 
 @given(

@@ -93,7 +93,7 @@ def test_a_spike_is_opened_explained_and_cleared() -> None:
     assert opened.context_time_ns == tuple((START + 230 + 10 * i) * NS_PER_SEC for i in range(8))
     assert (opened.detector, opened.model, opened.config_hash) == ("all", "gaussian_scorer", "c0ffee")
     assert opened.runbook == "https://runbooks.test/all"
-    assert opened.explanation.startswith("cpu is 50, 49.9577 above the expected 0.0422694 (band -3.08")
+    assert opened.explanation.startswith("cpu is 50, 49.96 above the expected 0.04227 (band -3.08")
     assert cleared.n_anomalous == 1
     assert story.lane.accounting.anomalous == {"reported": 1, "folded": 0, "direction": 0}
 
