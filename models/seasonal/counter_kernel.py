@@ -2,7 +2,8 @@
 
 A series is *watched* until it shows what it is.  A value below zero, or one that falls by less than half, proves a gauge for good.
 A run of `RUN` samples without a fall, `RISES` of them rises, proves a counter, until it falls by less than half after all.  A fall
-by more than half is a reset, as in Prometheus: the counter began anew at zero.
+by more than half is a reset, as in Prometheus: the counter began anew at zero.  What it counted between the sample before and the
+reset is lost, so the rate of that sample is only known not to be less; it counts as no less than the rate before.
 """
 
 from __future__ import annotations

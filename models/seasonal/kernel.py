@@ -364,8 +364,11 @@ def score_learn_many(
                 unit = (times_ns[i] - last_ns) * 1e-9
                 if unit <= 0.0:
                     unit = row["interval_secs"] if row["interval_secs"] > 0.0 else 1.0
-                base = before if value >= before else 0.0
+                is_reset = value < before
+                base = 0.0 if is_reset else before
                 value = min((value - base) / unit, MAX_VALUE)
+                if is_reset and row["n"] > 0:  # what was counted before the reset is lost: no less than the rate until then
+                    value = max(value, row["previous"] + row["anchor"])
         is_ready = row["n"] >= grace_period
         centre, spread = score_learn(rows, means, spreads, counts, lags, parts, slot, times_ns[i], value)
         if is_ready:

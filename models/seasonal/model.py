@@ -88,7 +88,8 @@ class SeasonalScorer(UnivariateEstimator):
     they fall back.  Constants were chosen by unlabelled samples of half of the public series, synthetic noise and the demo.
 
     *Counters*: a series that grows without a fall for 64 samples, 32 of them rises, is a counter: it starts anew and from then on
-    its increase per second is scored, a fall by more than half being a reset to zero.  ``expected`` and ``scale`` are given in
+    its increase per second is scored, a fall by more than half being a reset to zero, at which the rate counts as no less than
+    before: a restart is no anomaly, what comes after it may be one.  ``expected`` and ``scale`` are given in
     terms of the counter itself.  A fall by less than half, or a value below zero, proves a gauge for good.
 
     ``expected`` is profile plus level, ``scale`` the denominator of the residual part, close to one standard deviation of

@@ -89,9 +89,15 @@ def test_a_counter_that_stalls_or_races_alarms_and_one_that_is_reset_does_not() 
     assert score(stalled).score[3000:3005].max() > 1.0 - 1e-5
     raced = counter[0] + np.cumsum(np.where(np.arange(5000) == 3000, 20.0 * steps, steps))
     assert score(raced).score[3000] > 1.0 - 1e-5
-    reset = counter.copy()
-    reset[3000:] -= counter[2999]
-    assert score(reset).score[2900:].max() < 1.0 - 1e-4
+    # After a restart the first sample has a part of an interval in it, or nothing yet.
+    for part in (1.0, 0.3, 0.0):
+        reset = counter.copy()
+        reset[3000:] -= counter[3000] - part * (counter[3000] - counter[2999])
+        assert score(reset).score[2900:].max() < 1.0 - 1e-4, part
+    crashing = reset.copy()
+    crashing[3001:3030] = 0.0
+    assert score(crashing).score[3000] < 1.0 - 1e-4
+    assert score(crashing).score[3001:3006].max() > 1.0 - 1e-5
 
 
 def test_a_counter_does_not_care_how_far_apart_its_samples_are() -> None:
