@@ -15,7 +15,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
-N_PICTURES = {"01-first-look": 4}
+N_PICTURES = {"01-first-look": 4, "02-tune-on-your-history": 2}
+WORDS = {
+    "01-first-look": ("opened", "A log line of a kind not seen before", "windows reached"),
+    "02-tune-on-your-history": ("db_cpu.json", "alerts a week", "2 of 2", "open_after_samples: "),
+}
 
 
 def run(path: Path) -> Any:
@@ -69,5 +73,5 @@ def test_runs_and_draws(path: Path, data: str, monkeypatch: pytest.MonkeyPatch, 
         assert len(picture) > 8_000
     found = texts(notebook)
     assert ("recorded" if data == "recorded" else "made with a seed") in found
-    for word in ("opened", "A log line of a kind not seen before", "windows reached"):
+    for word in WORDS[path.stem]:
         assert word in found

@@ -150,7 +150,7 @@ def test_a_target_is_predicted_and_told_with_what_was_expected(name: str) -> Non
             assert max(shares.values()) == shares["mem"]
         side = "above" if one.value > one.expected else "below"
         assert f": mem is {format_number(one.value)}, " in one.explanation
-        assert f"{side} the expected {format_number(one.expected)}, at cpu " in one.explanation
+        assert f"{side} the expected {format_number(one.expected, 4)}, at cpu " in one.explanation
     assert any(one.value > one.expected for one in grouped)
     assert lane.take_faults() == []
     # What lies on the other side is no anomaly, and is counted.
@@ -194,7 +194,7 @@ def test_what_was_expected_has_a_band_where_the_model_knows_its_spread(name: str
     for one in found:
         assert one.lower < one.expected < one.upper
         assert one.upper - one.expected == pytest.approx(one.expected - one.lower)
-        assert f"(band {format_number(one.lower)} to {format_number(one.upper)})" in one.explanation
+        assert f"(band {format_number(one.lower, 4)} to {format_number(one.upper, 4)})" in one.explanation
 
 
 def test_a_target_is_never_held_and_without_it_there_is_no_vector() -> None:
