@@ -98,7 +98,13 @@ class PredictiveAnomalyDetection(WrapperEstimator):
 
     def _build_inner(self, name: str, parameters: Mapping[str, Any]) -> Forecaster:
         if not issubclass(model_class(name), Forecaster):
-            raise ParameterError(self.name, "forecaster", expected=f"one of {', '.join(_FORECASTERS)}", found=name)
+            raise ParameterError(
+                self.name,
+                "forecaster",
+                expected=f"one of {', '.join(_FORECASTERS)}",
+                found=name,
+                cure="name one of them: others do not forecast",
+            )
         built = super()._build_inner(name, parameters)
         assert isinstance(built, Forecaster)
         return built

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
@@ -16,6 +17,8 @@ from models.river_model.seeds import SEED, settle_seeds
 __all__ = ["construct_model"]
 
 _NAME = "river_model"
+_MODULES = ("anomaly", "drift", "drift.binary", "time_series", "linear_model", "tree", "neighbors")
+"""Where what can score is found, for hints."""
 
 
 def construct_model(path: str, parameters: Mapping[str, Any]) -> Any:
@@ -58,8 +61,27 @@ def _find_class(path: str) -> type[Any]:
     except (ImportError, AttributeError):
         found = None
     if not isinstance(found, type) or not issubclass(found, river_base.Base):
-        raise ParameterError(_NAME, "path", expected="the path of a river class, as river.anomaly.LODA", found=path)
+        raise ParameterError(
+            _NAME, "path", expected="the path of a river class, as river.anomaly.LODA", found=path, cure=_cure_path(path)
+        )
     return found
+
+
+def _cure_path(path: str) -> str:
+    """The nearest class that can be named.
+
+    Examples
+    --------
+    >>> _cure_path("river.anomaly.LODAA"), _cure_path("HalfSpaceTrees")
+    ('did you mean river.anomaly.LODA?', 'did you mean river.anomaly.HalfSpaceTrees?')
+    """
+    modules = {name: import_module(f"river.{name}") for name in _MODULES}
+    paths = [f"river.{name}.{one}" for name, module in modules.items() for one in module.__all__ if one[:1].isupper()]
+    by_name = [one for one in paths if one.endswith(f".{path.rpartition('.')[2]}")]
+    near = by_name or difflib.get_close_matches(path, paths, n=1, cutoff=0.9)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"name a class by its whole path, of {', '.join(f'river.{name}' for name in _MODULES)}, or another model of river"
 
 
 def _construct(path: str, parameters: Mapping[str, Any]) -> Any:
@@ -74,7 +96,10 @@ def _construct(path: str, parameters: Mapping[str, Any]) -> Any:
     try:
         return found(*positional, **arguments)
     except Exception as error:
-        raise ParameterError(_NAME, "parameters", expected=f"arguments of {path} ({error})", found=dict(parameters)) from error
+        cure = f"{path} takes {', '.join(known)}" if known else f"{path} takes no arguments: remove them"
+        raise ParameterError(
+            _NAME, "parameters", expected=f"arguments of {path} ({error})", found=dict(parameters), cure=cure
+        ) from error
 
 
 def _construct_nested(value: Any) -> Any:

@@ -23,6 +23,14 @@ _SECRET_KEY = re.compile(r"pass(word|wd|phrase)?|pwd|secret|token|credential|api
 _YES = frozenset({"yes", "on", "y", "1"})
 _NO = frozenset({"no", "off", "n", "0"})
 _SHOWN_CHARACTERS = 60
+_KEY_MEANT: dict[tuple[str | int, bool], str] = {
+    ("model", True): "type",
+    ("provider", True): "type",
+    ("match", True): "name",
+    ("threshold", False): "type: tail, probability",
+    ("episode", False): "open_after_samples",
+}
+"""Key that a text (True) or a number in place of a section stands for most likely."""
 
 
 def is_secret(path: KeyPath) -> bool:
@@ -98,6 +106,8 @@ def cure_value(option: Option, value: Any, path: KeyPath) -> str:
     'write 300 (the key names the unit: seconds), or remove it (default 60)'
     >>> cure_value(Option(bool, (), True), "yes", ("detectors", 0, "absence"))
     'write true, or remove it (default true)'
+    >>> cure_value(Option(dict), "loda", ("detectors", 0, "model")), cure_value(Option(dict), 0.001, ("detectors", 0, "threshold"))
+    ('write model: {type: loda}', 'write threshold: {type: tail, probability: 0.001}')
     >>> cure_value(Option(str), 5, ("topics", 0, "labels", "zone"))
     'put it in quotes: "5"'
     """
@@ -120,6 +130,10 @@ def _cure(option: Option, value: Any, path: KeyPath) -> str:
         return f'put it in quotes: "{show_plain(value)}"'
     if words.startswith("a list") and isinstance(value, str | int | float) and not is_secret(path):
         return f"write it as a list: [{show_plain(value)}]"
+    if words == "a mapping" and path and isinstance(value, str | int | float) and not is_secret(path):
+        inside = _KEY_MEANT.get((path[-1], isinstance(value, str)))
+        shown = json.dumps(value) if isinstance(value, str) and not re.fullmatch(r"[A-Za-z]\w*", value) else show_plain(value)
+        return f"write {path[-1]}: {{{inside}: {shown}}}" if inside else f"give {words}"
     if is_number:
         unit = unit_of(path)
         return f"give {unit[0]}, {words}" if unit else f"give {words}"
