@@ -13,7 +13,7 @@ import pytest
 import pipeline
 from pipeline.errors import StreamwardenError
 from pipeline.telemetry.events import EVENTS
-from pipeline.telemetry.metrics import METRICS
+from pipeline.telemetry.metric_specs import METRICS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

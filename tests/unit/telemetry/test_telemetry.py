@@ -14,7 +14,8 @@ from pipeline.clock import ManualClock
 from pipeline.errors import StateError
 from pipeline.telemetry.events import EVENTS, REPEAT_SECS, Telemetry
 from pipeline.telemetry.logs import configure_logging
-from pipeline.telemetry.metrics import METRICS, Metrics
+from pipeline.telemetry.metric_specs import METRICS
+from pipeline.telemetry.metrics import Metrics
 
 
 @pytest.fixture
