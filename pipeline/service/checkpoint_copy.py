@@ -21,8 +21,9 @@ from pipeline.config.providers import RemoteProvider
 from pipeline.crosscheck.remote.aws import AwsClients
 from pipeline.crosscheck.remote.failure import explain_failure
 from pipeline.errors import ProviderError, StateError
+from pipeline.service.checkpoint_manifest import Manifest
 from pipeline.service.checkpoint_reads import encode_group
-from pipeline.service.checkpoint_store import Manifest, StoredCheckpoint
+from pipeline.service.checkpoint_store import StoredCheckpoint
 from pipeline.telemetry.events import Telemetry
 
 __all__ = ["CheckpointCopy", "build_copy_clients", "pack_checkpoint", "unpack_checkpoint"]

@@ -21,97 +21,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import orjson
-
 from pipeline.errors import StateError
 from pipeline.failpoint import reach
 from pipeline.history.partition import partition_of
+from pipeline.service.checkpoint_manifest import CURE, BlockPlace, Manifest
 from pipeline.service.checkpoint_reads import encode_group
 from pipeline.service.publisher import Message
 
-__all__ = ["CheckpointFinder", "CheckpointStore", "CheckpointTopic", "Manifest", "StoredCheckpoint", "is_whole"]
+__all__ = ["CheckpointFinder", "CheckpointStore", "CheckpointTopic", "StoredCheckpoint", "is_whole"]
 
-_VERSION = 1
 _PART_BYTES = 700_000
 _PLACES = ("a", "b")
 _MANIFEST = b"manifest"
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """One block as a manifest names it."""
-
-    place: str
-    n_parts: int
-    n_bytes: int
-    crc: int
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a checkpoint consists of.
-
-    Attributes
-    ----------
-    tenure : str
-        Of the owner that wrote it.
-    sequence : int
-        Ordinal within the tenure, from 1.
-    offset : int
-        Source offset below which every record is included.
-    config_hash : str
-        Configuration under which it was written.
-    blocks : dict of str to _Block
-        By name.
-    """
-
-    tenure: str
-    sequence: int
-    offset: int
-    config_hash: str
-    blocks: dict[str, _Block]
-
-    def to_json(self) -> bytes:
-        """The record's value."""
-        blocks = {name: [block.place, block.n_parts, block.n_bytes, block.crc] for name, block in self.blocks.items()}
-        return orjson.dumps(
-            {
-                "version": _VERSION,
-                "tenure": self.tenure,
-                "sequence": self.sequence,
-                "offset": self.offset,
-                "config_hash": self.config_hash,
-                "blocks": blocks,
-            }
-        )
-
-    @classmethod
-    def from_json(cls, raw: bytes) -> Manifest:
-        """Inverse of `to_json`.
-
-        Raises
-        ------
-        StateError
-            It is damaged (``CHECKPOINT``) or of another version (``CHECKPOINT_VERSION``).
-        """
-        try:
-            data = orjson.loads(raw)
-            version = data["version"]
-            if version == _VERSION:
-                blocks = {name: _Block(*block) for name, block in data["blocks"].items()}
-                return cls(data["tenure"], data["sequence"], data["offset"], data["config_hash"], blocks)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StateError(
-                f"checkpoint manifest of {len(raw)} bytes is damaged: {type(error).__name__}: {error}; {_CURE}", code="CHECKPOINT"
-            ) from error
-        raise StateError(
-            f"checkpoint manifest: found version {version!r}, expected {_VERSION}; run the version of Streamwarden that wrote it, or a "
-            f"later one, or {_CURE}",
-            code="CHECKPOINT_VERSION",
-        )
-
-
-_CURE = "start the worker with --fresh to learn again from the restart horizon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +214,7 @@ class CheckpointStore:
         for name, raw in blocks.items():
             parts = [raw[start : start + _PART_BYTES] for start in range(0, len(raw), _PART_BYTES)] or [b""]
             place = _PLACES[name in last and last[name].place == _PLACES[0]]
-            now[name] = block = _Block(place, len(parts), len(raw), zlib.crc32(raw))
+            now[name] = block = BlockPlace(place, len(parts), len(raw), zlib.crc32(raw))
             messages += map(self._message, _part_keys(self._base, name, block), parts)
         self._keys.update(message.key for message in messages if message.key is not None)
         half = len(messages) // 2
@@ -319,14 +240,14 @@ class CheckpointStore:
             newest, {name: self._join(base, newest.tenure, name, block, raw_by_key) for name, block in newest.blocks.items()}
         )
 
-    def _join(self, base: bytes, tenure: str, name: str, block: _Block, raw_by_key: Mapping[bytes, bytes]) -> bytes:
+    def _join(self, base: bytes, tenure: str, name: str, block: BlockPlace, raw_by_key: Mapping[bytes, bytes]) -> bytes:
         parts = [raw_by_key.get(key) for key in _part_keys(base, name, block)]
         raw = b"".join(part for part in parts if part is not None)
         if None in parts or len(raw) != block.n_bytes or zlib.crc32(raw) != block.crc:
             raise StateError(
                 f"checkpoint of {self._source}: block {name!r} of tenure {tenure} is damaged: found {len(raw)} bytes in "
                 f"{sum(part is not None for part in parts)} parts, expected {block.n_bytes} in {block.n_parts}; keep the topic "
-                f"{self._topic.name} and report it; {_CURE}",
+                f"{self._topic.name} and report it; {CURE}",
                 code="CHECKPOINT_BLOCK",
             )
         return raw
@@ -364,7 +285,7 @@ def _find_newest(raw_by_key: Mapping[bytes, bytes]) -> tuple[bytes, Manifest] | 
     return key.removesuffix(_MANIFEST), newest
 
 
-def _part_keys(base: bytes, name: str, block: _Block) -> list[bytes]:
+def _part_keys(base: bytes, name: str, block: BlockPlace) -> list[bytes]:
     return [base + f"block/{name}/{block.place}/{i}".encode() for i in range(block.n_parts)]
 
 

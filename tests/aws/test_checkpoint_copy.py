@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.config.checkpoint_copy import CheckpointCopySettings
 from pipeline.errors import StateError
 from pipeline.service.checkpoint_copy import CheckpointCopy, build_copy_clients, pack_checkpoint, unpack_checkpoint
-from pipeline.service.checkpoint_store import Manifest
+from pipeline.service.checkpoint_manifest import Manifest
 from pipeline.telemetry.events import Telemetry
 from pipeline.telemetry.metrics import Metrics
 

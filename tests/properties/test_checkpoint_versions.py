@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.engine.checkpoint import restore_lane, take_checkpoint
-from pipeline.service import checkpoint_store
+from pipeline.service.checkpoint_manifest import VERSION
 from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.publisher import Message
@@ -26,7 +26,6 @@ from tests.properties.test_lane_versions import pack, unpack
 
 FOLDER = Path(__file__).with_name("state")
 FILES = sorted(FOLDER.glob("checkpoint.v*.json"))
-VERSION = checkpoint_store._VERSION
 CONFIG = make_config(model="gaussian_scorer")
 N_PARTITIONS = 2
 Records = list[Message]
