@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config.rules import Findings
+from pipeline.config.findings import Findings
 from pipeline.config.schema import Config
 
 __all__ = ["check_broker"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from models.parameters import nearest_name
+from pipeline.config.findings import Findings
 from pipeline.config.matching import covers, covers_glob, fits_glob
 from pipeline.config.report import KeyPath
-from pipeline.config.rules import Findings
 from pipeline.config.schema import Config, Glob, Match, SeverityRule
 
 __all__ = ["check_references", "check_rule_order", "check_shadows"]

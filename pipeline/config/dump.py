@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.source import resolve_plain
+from pipeline.config.plain_scalar import resolve_plain
 
 __all__ = ["dump_value", "dump_yaml"]
 

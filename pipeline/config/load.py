@@ -11,15 +11,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.broker_rules import check_broker
+from pipeline.config.crosscheck_rules import check_crosscheck
 from pipeline.config.detector_rules import check_references, check_rule_order, check_shadows
+from pipeline.config.document import Document
+from pipeline.config.findings import Findings, Rule
 from pipeline.config.fingerprint import config_hash
 from pipeline.config.model_rules import check_models
+from pipeline.config.name_rules import check_names
 from pipeline.config.options import option_at
+from pipeline.config.plain_scalar import resolve_plain
 from pipeline.config.report import InvalidConfigError, KeyPath, Problem
-from pipeline.config.rules import Findings, Rule, check_crosscheck, check_names, check_series, check_settings, check_topics
 from pipeline.config.schema import Config
 from pipeline.config.secret_rules import check_secret_sources, check_secrets
-from pipeline.config.source import Document, parse_text, read_file, resolve_plain
+from pipeline.config.series_rules import check_series
+from pipeline.config.source import parse_text, read_file
+from pipeline.config.topic_rules import check_settings, check_topics
 from pipeline.config.trial_rules import check_trials
 from pipeline.config.validation import explain_errors, keep_valid
 

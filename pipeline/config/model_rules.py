@@ -9,10 +9,10 @@ from models import registry
 from models.errors import ParameterError
 from models.parameters import Parameter, nearest_name
 from pipeline.config.cure import show_found
+from pipeline.config.findings import Findings
 from pipeline.config.model_fit import find_misfit
 from pipeline.config.options import show_plain
 from pipeline.config.report import KeyPath
-from pipeline.config.rules import Findings
 from pipeline.config.schema import Config
 
 __all__ = ["check_models"]

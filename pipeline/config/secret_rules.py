@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.config.findings import Findings
 from pipeline.config.report import KeyPath
-from pipeline.config.rules import Findings
 from pipeline.config.schema import Config
 from pipeline.config.secret import resolve_secret
 from pipeline.config.section import Secret

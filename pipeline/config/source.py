@@ -1,38 +1,25 @@
-"""YAML with positions: where every key and value stands, so that every problem can be pointed at.
-
-The plain scalars are those of YAML 1.2: only ``true`` and ``false`` are booleans, ``on``, ``yes`` and ``off`` are text, ``1e3``
-is a number, and what looks like a number but is not plainly one (``007``, ``1_000``, ``1:30``) is text, so that a typed option
-refuses it.
-"""
+"""YAML with positions: where every key and value stands, so that every problem can be pointed at."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import yaml
 
+from pipeline.config.document import Document, Place
+from pipeline.config.plain_scalar import resolve_plain
 from pipeline.config.report import KeyPath, Problem
 
-__all__ = ["Document", "Place", "parse_text", "read_file", "resolve_plain"]
+__all__ = ["parse_text", "read_file"]
 
 MAX_BYTES = 1024 * 1024
 MAX_VALUES = 100_000
 MAX_DEPTH = 40
 _SHOWN_DEPTH = 6
 
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-# Written without a point and with a small positive exponent it is a whole number: 1e3 fits options that count, too.
-_WHOLE_EXPONENT = re.compile(r"[-+]?[1-9][0-9]*[eE]\+?([0-9]|1[0-8])")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _INT64 = 2**63
-_MAX_NUMBER_CHARACTERS = 400
 _EXPECTED_FOUND = re.compile(r"expected (.*?),? but (?:got|found) (.*)", re.DOTALL)
 # As YAML breaks lines.
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -47,92 +34,6 @@ class _Loader(yaml.SafeLoader):
         if kind is yaml.ScalarNode and implicit[0]:
             return _PLAIN
         return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
-
-
-def resolve_plain(text: str) -> Any:
-    """The value of a scalar without quotes.
-
-    Examples
-    --------
-    >>> [resolve_plain(text) for text in ("1e3", "on", "007", "~", ".5")]
-    [1000, 'on', '007', None, 0.5]
-    """
-    if text in _NULL:
-        return None
-    if text in _BOOL:
-        return _BOOL[text]
-    if len(text) > _MAX_NUMBER_CHARACTERS:
-        return text
-    if _INT.fullmatch(text):
-        return int(text)
-    if _OTHER_BASE.fullmatch(text):
-        return int(text, 0)
-    if _WHOLE_EXPONENT.fullmatch(text):
-        digits, _, exponent = text.lower().partition("e")
-        return int(digits) * 10 ** int(exponent)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if text.lower() in _SPECIAL:
-        return float(_SPECIAL[text.lower()])
-    return text
-
-
-class Place(NamedTuple):
-    """Line and column of something in a file, counted from 1."""
-
-    line: int
-    column: int
-
-
-@dataclass(slots=True)
-class Document:
-    """A parsed file.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, for messages.
-    data : object
-        Plain values; None when there is nothing.
-    key_places, value_places : dict
-        Where keys and values stand, by key path.
-    problems : list of Problem
-        What is wrong with the file as YAML.
-    """
-
-    name: str
-    data: Any = None
-    key_places: dict[KeyPath, Place] = field(default_factory=dict)
-    value_places: dict[KeyPath, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def place(self, path: KeyPath, *, of_key: bool = False) -> Place:
-        """Where the value (or the key) at `path` stands; for what is not there, the nearest thing around it that is.
-
-        Examples
-        --------
-        >>> document = parse_text("broker:\\n  bootstrap: a:1\\n", "t.yaml")
-        >>> document.place(("broker", "bootstrap")), document.place(("broker", "bootstrap"), of_key=True)
-        (Place(line=2, column=14), Place(line=2, column=3))
-        >>> document.place(("broker", "security", "protocol"))
-        Place(line=1, column=1)
-        """
-        if of_key and path in self.key_places:
-            return self.key_places[path]
-        if path in self.value_places:
-            return self.value_places[path]
-        for n in range(len(path) - 1, 0, -1):
-            around = path[:n]
-            if around in self.key_places:
-                return self.key_places[around]
-            if around in self.value_places:
-                return self.value_places[around]
-        return Place(1, 1)
-
-    def report(self, path: KeyPath, code: str, *, expected: str, found: str, cure: str, of_key: bool = False) -> None:
-        """Note a problem at `path`."""
-        line, column = self.place(path, of_key=of_key)
-        self.problems.append(Problem(self.name, line, column, path, code, expected, found, cure))
 
 
 def read_file(path: Path) -> Document:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from models.parameters import nearest_name
+from pipeline.config.findings import Findings
 from pipeline.config.report import KeyPath
-from pipeline.config.rules import Findings
 from pipeline.config.schema import Config
 
 __all__ = ["check_trials"]

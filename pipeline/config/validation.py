@@ -12,10 +12,10 @@ from pydantic_core import ErrorDetails
 
 from models.parameters import nearest_name
 from pipeline.config.cure import cure_value, default_hint, show_found
+from pipeline.config.document import Document
 from pipeline.config.options import Option, describe_type, option_at, section_options, sections_of
 from pipeline.config.report import KeyPath, render_path
 from pipeline.config.schema import Config
-from pipeline.config.source import Document
 
 __all__ = ["Kept", "explain_errors", "keep_valid"]
 

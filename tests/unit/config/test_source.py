@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.config.document import Place
 from pipeline.config.dump import dump_value, dump_yaml
-from pipeline.config.source import Place, parse_text
+from pipeline.config.source import parse_text
 
 
 @pytest.mark.parametrize(
