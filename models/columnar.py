@@ -17,6 +17,7 @@ from models.base import BoolColumn, Estimator, FloatColumn, IntColumn, Scores, S
 from models.damage import find_not_finite
 from models.errors import ShapeError, SlotError, SnapshotError
 from models.gate import OPEN_GATE, Gate
+from models.number import to_number
 from models.parameters import Parameter, settle_parameters
 from models.slot_kernel import are_slots_reserved
 from models.state_array import StateArray, as_run, make_zeros
@@ -198,7 +199,12 @@ class ColumnarEstimator(Estimator):
             raise ShapeError(
                 f"{self.name}: event_time_ns has {times.size} rows, slots has {slots.size}; give one time per sample"
             )
+        if not isinstance(out, Scores):
+            raise ShapeError(
+                f"{self.name}: out is a {type(out).__name__}; expected Scores, as made by Scores.empty({slots.size})"
+            )
         for column in out:
+            _require_array(column, "out", _FLOAT)
             if (column.dtype is not _FLOAT and column.dtype != _FLOAT) or column.shape != slots.shape or not column.flags.carray:
                 raise ShapeError(
                     f"{self.name}: a column of out is {column.dtype} {column.shape}; expected writeable contiguous float64 "
@@ -262,6 +268,7 @@ class ColumnarEstimator(Estimator):
 
     def _check_values(self, X: FloatColumn, n_samples: int) -> FloatColumn:
         """`X` as a contiguous (B, F) array, or (B,) for a univariate model."""
+        _require_array(X, "X", _FLOAT)
         if X.ndim == 1 and self.n_features == 1 and X.size == n_samples:
             return _as_values(X).reshape(-1, 1)
         if X.ndim != 2 or X.shape != (n_samples, self.n_features):
@@ -331,20 +338,29 @@ class UnivariateEstimator(ColumnarEstimator):
         """Learn one value in slot 0: ``learn_one(None, y)`` as in river, or ``learn_one(y)``."""
         if not self._n_slots:
             self.reserve(1)
-        self._learn_value(x if y is None else y)  # type: ignore[arg-type]
+        value = x if y is None else y
+        self._learn_value(value if type(value) is float else to_number(value))
 
     def score_one(self, x: object, y: float | None = None) -> float:
         """Score one value by slot 0: ``score_one(None, y)`` as in river, or ``score_one(y)``.  The state is not changed."""
         if not self._n_slots:
             self.reserve(1)
-        return self._score_value(x if y is None else y)  # type: ignore[arg-type]
+        value = x if y is None else y
+        return self._score_value(value if type(value) is float else to_number(value))
 
     def _check_values(self, X: FloatColumn, n_samples: int) -> FloatColumn:
+        _require_array(X, "X", _FLOAT)
         if X.shape not in ((n_samples,), (n_samples, 1)):
             raise ShapeError(
                 f"{self.name}: X has shape {X.shape}; expected ({n_samples},) - the model takes one value per sample"
             )
         return _as_values(X).reshape(-1)
+
+
+def _require_array(array: object, label: str, dtype: np.dtype[Any]) -> None:
+    if not isinstance(array, np.ndarray):
+        found = f"{label} is a {type(array).__name__}"
+        raise ShapeError(f"{found}; expected a NumPy array (np.asarray({label}, dtype=np.{dtype}))")
 
 
 def _as_values(X: FloatColumn) -> FloatColumn:
@@ -354,6 +370,7 @@ def _as_values(X: FloatColumn) -> FloatColumn:
 
 
 def _as_column(column: npt.NDArray[Any], dtype: np.dtype[Any], label: str) -> npt.NDArray[Any]:
+    _require_array(column, label, dtype)
     if (column.dtype is not dtype and column.dtype != dtype) or column.ndim != 1:
         raise ShapeError(f"{label} is {column.dtype} of {column.ndim} axes; expected a {dtype} column of one axis")
     return _usable(column)

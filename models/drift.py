@@ -12,6 +12,7 @@ from models.base import BoolColumn, FloatColumn, IntColumn, ScoreKind, Scores
 from models.bound import Call
 from models.columnar import Batch, UnivariateEstimator
 from models.native_call import bind_value
+from models.number import to_number
 from models.state_array import StateArray
 
 __all__ = ["DriftDetector"]
@@ -62,7 +63,7 @@ class DriftDetector(UnivariateEstimator):
         self._update_y(y)
 
     def _update_by_batch(self, y: float) -> None:
-        self._update_many(self._state, _SLOT_0, np.array([y], dtype=np.float64), np.empty(1), np.empty(1, np.bool_))
+        self._update_many(self._state, _SLOT_0, np.array([to_number(y)]), np.empty(1), np.empty(1, np.bool_))
 
     def _score_learn(self, batch: Batch, out: Scores, ready: BoolColumn) -> None:
         out.expected.fill(np.nan)

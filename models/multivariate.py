@@ -13,6 +13,7 @@ from models.columnar import Batch, ColumnarEstimator
 from models.errors import ParameterError, ShapeError
 from models.features import FeatureIndex
 from models.gate import OPEN_GATE, Gate
+from models.number import to_feature
 from models.parameters import Parameter
 from models.slot_kernel import order_by_slot
 
@@ -34,7 +35,7 @@ FEATURES = Parameter(
 
 
 class MultivariateEstimator(ColumnarEstimator):
-    """Base of the models of feature vectors.  NaN in a column, or a key left out of a dict, is a missing feature.
+    """Base of the models of feature vectors.  NaN in a column, None or a key left out in a dict, is a missing feature.
 
     Parameters
     ----------
@@ -142,12 +143,18 @@ class MultivariateEstimator(ColumnarEstimator):
         """Write `x` into `_row`, which is allocated once because allocating costs as much as scoring."""
         row = self._row[0]
         if not isinstance(x, Mapping):
-            row[0] = x
+            if row.size > 1 or getattr(x, "shape", ()):
+                raise ShapeError(
+                    f"{self.name}: x is a {type(x).__name__}; expected a dict of features, by name "
+                    f"({', '.join(map(repr, self._index.names)) if self._index.names else f'{row.size} of them'})"
+                )
+            row[0] = to_feature(x)
         elif self._index.names is None:
             row[:] = np.nan
         else:
             for column, name in enumerate(self._index.names):
-                row[column] = x.get(name, np.nan)
+                value = x.get(name, np.nan)
+                row[column] = value if type(value) is float else to_feature(value)
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """What each feature adds to the score of `x` in `slot`: the score less the score with that feature missing.

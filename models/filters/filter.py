@@ -14,6 +14,7 @@ from models.base import BoolColumn, Estimator, FloatColumn, IntColumn, ScoreKind
 from models.columnar import Batch, ColumnarEstimator
 from models.filters.run_ahead import score_learn_ahead
 from models.gate import Gate
+from models.number import to_feature, to_number
 from models.parameters import Parameter
 from models.quantile.state import P2_WIDTH
 from models.registry import build
@@ -189,5 +190,6 @@ def _are_same(one: Any, other: Any) -> bool:
 
 def _has_value(x: Any, names: list[str] | None) -> bool:
     """Whether a value, or a dict of features of which some are known by `names`, holds anything finite."""
-    values = [x.get(name, math.nan) for name in names or x] if isinstance(x, Mapping) else [x]
-    return any(map(math.isfinite, values))
+    if not isinstance(x, Mapping):
+        return math.isfinite(to_number(x))
+    return any(math.isfinite(to_feature(x.get(name))) for name in names or x)

@@ -19,6 +19,7 @@ from models.forecaster import MAX_FLOAT, Forecaster
 from models.linear import kernel
 from models.linear.state import ROW
 from models.multivariate import FEATURES, N_FEATURES
+from models.number import to_feature, to_number
 from models.parameters import CLIP_GRADIENT, INTERCEPT_LR, LEARNING_RATE, Parameter
 from models.state_array import StateArray
 
@@ -197,7 +198,7 @@ class LinearRegression(Forecaster):
         >>> round(model.score_one({"load": 2}, 9.0), 1)
         5.0
         """
-        predicted = self.predict_one(x)
+        y, predicted = to_number(y), self.predict_one(x)
         return min(abs(y - predicted), MAX_FLOAT) if self._is_ready(0) and math.isfinite(y - predicted) else 0.0
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
@@ -263,9 +264,9 @@ class LinearRegression(Forecaster):
         if names is None:  # those the first dict learned would fix
             names = sorted(x) if len(x) == self._index.n_features else ["" for _ in range(self._index.n_features)]
         row = self._row[0]
-        row[0] = y
+        row[0] = to_number(y)
         for column, name in enumerate(names, 1):
-            row[column] = x.get(name, math.nan)
+            row[column] = to_feature(x.get(name, math.nan))
 
     def _is_ready(self, slot: int) -> bool:
         return bool(self._rows[slot]["n"] > 0)

@@ -16,6 +16,7 @@ from models.damage import MOST_SAMPLES, find_not_finite, find_outside
 from models.errors import ParameterError
 from models.forecaster import Forecaster
 from models.linear.model import LinearRegression
+from models.number import to_number
 from models.pad import kernel
 from models.pad.state import ROW
 from models.parameters import Parameter
@@ -128,7 +129,7 @@ class PredictiveAnomalyDetection(WrapperEstimator):
 
     def score_one(self, x: Any, y: float | None = None) -> float:
         """Score `y` in slot 0 (with the regressors `x` for a regression), as river does; the state is not changed."""
-        value = float(x if y is None else y)
+        value = to_number(x if y is None else y)
         predicted = self._predict(x if y is not None else None)
         if self._score_error is None:
             self.reserve(1)
@@ -138,7 +139,7 @@ class PredictiveAnomalyDetection(WrapperEstimator):
 
     def learn_one(self, x: Any, y: float | None = None) -> None:
         """Learn `y` in slot 0 (with the regressors `x` for a regression): its error first, then the sample."""
-        value = float(x if y is None else y)
+        value = to_number(x if y is None else y)
         if not math.isfinite(value):
             return
         self._take_error(value, self._predict(x if y is not None else None))
@@ -188,7 +189,7 @@ class PredictiveAnomalyDetection(WrapperEstimator):
 
     def withhold_one(self, x: Any, y: float | None = None) -> None:
         """The same for one sample that was not learned yet: only its error is taken in."""
-        value = float(x if y is None else y)
+        value = to_number(x if y is None else y)
         if math.isfinite(value):
             self.reserve(1)
             self._take_error(value, self._predict(x if y is not None else None))

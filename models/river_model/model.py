@@ -17,6 +17,7 @@ from models.errors import ParameterError, SnapshotError
 from models.gate import OPEN
 from models.gate_kernel import admits
 from models.multivariate import FEATURES, N_FEATURES
+from models.number import to_feature, to_number
 from models.parameters import GRACE_PERIOD, Parameter
 from models.river_model.adapters import Adapter, Answer, UnfitError, make_adapter, try_call
 from models.river_model.codec import decode, encode
@@ -343,7 +344,7 @@ class RiverModel(ColumnarEstimator):
         return score if math.isfinite(score) and self._n_learned[0] >= self._grace_period else 0.0
 
     def _to_row(self, x: Mapping[str, float] | float) -> list[float]:
-        return [float(x.get(name, math.nan)) for name in self._names] if isinstance(x, Mapping) else [float(x)]
+        return [to_feature(x.get(name, math.nan)) for name in self._names] if isinstance(x, Mapping) else [to_number(x)]
 
     def contributions(self, slot: int, x: FloatColumn) -> FloatColumn:
         """What each feature adds to the score of `x` in `slot`: the score less the score with that feature left out.
