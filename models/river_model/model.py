@@ -22,6 +22,7 @@ from models.parameters import GRACE_PERIOD, Parameter
 from models.river_model.adapters import Adapter, Answer, UnfitError, make_adapter, try_call
 from models.river_model.codec import decode, encode
 from models.river_model.construction import construct_model
+from models.river_model.fault_log import FaultLog
 from models.state_array import StateArray
 
 __all__ = ["MAX_LOST", "MAX_UNSCORED", "NoScoreError", "RiverModel"]
@@ -144,7 +145,7 @@ class RiverModel(ColumnarEstimator):
         except SnapshotError as error:
             raise ParameterError(self.name, "path", expected=f"a model that can be snapshotted ({error})", found=path) from error
         self._adapters: list[Adapter] = []
-        self._faults: dict[str, Fault] = {}
+        self._faults = FaultLog(path)
 
     @classmethod
     def with_features(cls, parameters: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
@@ -248,7 +249,7 @@ class RiverModel(ColumnarEstimator):
             answer, error = try_call(adapter.advance if is_open else adapter.score, x)
             if isinstance(error, UnfitError):
                 self._n_failed[slot] += 1
-                self._note_fault(slot, error)
+                self._faults.note(slot, error)
                 continue
             if error is not None and is_open and adapter.learns_when_asked:
                 self._start_anew(slot, error)
@@ -270,7 +271,7 @@ class RiverModel(ColumnarEstimator):
             self._n_failed[slot] = 0
         elif isinstance(error, UnfitError):
             self._n_failed[slot] += 1
-            self._note_fault(slot, error)
+            self._faults.note(slot, error)
         else:
             self._start_anew(slot, error)
 
@@ -279,7 +280,7 @@ class RiverModel(ColumnarEstimator):
         n_failed = self._n_failed[slot] + 1
         self.reset(np.array([slot], dtype=np.int64))
         self._n_failed[slot] = n_failed
-        self._note_fault(slot, error)
+        self._faults.note(slot, error)
 
     def _count_unscored(self, slot: int, x: Sequence[float], answer: Answer, error: Exception | None) -> None:
         """Take note of whether the sample `x`, which was learned, had a score."""
@@ -301,20 +302,11 @@ class RiverModel(ColumnarEstimator):
                 slot, NoScoreError(f"{told}; it has run away, and starts anew: scale its features, or take smaller steps")
             )
         else:
-            self._note_fault(slot, NoScoreError(told))
-
-    def _note_fault(self, slot: int, error: Exception) -> None:
-        code = type(error).__name__
-        known = self._faults.get(code)
-        if known is None:
-            self._faults[code] = Fault(code, f"{self._parameters['path']}: {error}", slot, 1)
-        else:
-            self._faults[code] = known._replace(n_samples=known.n_samples + 1)
+            self._faults.note(slot, NoScoreError(told))
 
     def take_faults(self) -> tuple[Fault, ...]:
         """See `Estimator.take_faults`."""
-        faults, self._faults = tuple(self._faults.values()), {}
-        return faults
+        return self._faults.take()
 
     def are_failing(self) -> BoolColumn:
         """See `Estimator.are_failing`: at whose last sample the model raised, or that have never had a score for long."""

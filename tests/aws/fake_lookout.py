@@ -8,6 +8,13 @@ from typing import Any
 
 from tests.aws.fake_aws import AwsFaultError, FakeAws
 
+DETECTOR = {
+    "name": "dag",
+    "measures": {"tps": {"metric": "dag_tps"}, "lag": {"metric": "dag_lag", "aggregation": "SUM"}},
+    "dimensions": {"region": "region", "node": "instance"},
+}
+S3 = {"bucket": "metrics", "role_arn": "arn:aws:iam::123456789012:role/read"}
+
 ACCOUNT = "arn:aws:lookoutmetrics:us-east-1:123456789012"
 
 
