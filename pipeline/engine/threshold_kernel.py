@@ -18,6 +18,7 @@ PRIOR_EXCEEDANCES = 2.0
 MIN_WEIGHT = 0.0005
 MIN_EXCESS_WEIGHT = 0.005
 EXCESS_CLIP = 10.0
+FIRST_EXCESS_CLIP = 100.0
 SPREAD_CLIP = 10.0
 BURN_IN = 20
 RARE_WEIGHT = 0.1
@@ -55,7 +56,7 @@ def estimate_tail(row: Row, surprise: float) -> float:
 @kernel_inline
 def learn(row: Row, surprise: float, share: float) -> None:
     """Move the state towards one surprise; `share` of the usual step."""
-    n = row.n
+    n, spread_before = row.n, row.spread
     if n == 0.0:
         row.centre = surprise
         row.level = surprise
@@ -80,6 +81,9 @@ def learn(row: Row, surprise: float, share: float) -> None:
         excess = surprise - row.level
         if row.n_excess >= 3.0:
             excess = min(excess, EXCESS_CLIP * row.mean_excess)
+        elif n > BURN_IN and spread_before > 0.0:
+            # The first few have no mean to be measured by; one that is out of all proportion would make the tail deaf for ages.
+            excess = min(excess, max(EXCESS_CLIP * row.mean_excess, FIRST_EXCESS_CLIP * row.spread))
         row.mean_excess += share * max(1.0 / (row.n_excess + 1.0), MIN_EXCESS_WEIGHT) * (excess - row.mean_excess)
         row.n_excess += share
     row.n = n + 1.0

@@ -41,6 +41,7 @@ class NaiveTail:
     def learn(self, x: float, share: float) -> None:
         if self.n == 0:
             self.centre = self.level = x
+        has_spread = self.spread > 0
         weight = share * max(1 / (self.n + 1), 0.0005)
         deviation = x - self.centre
         if self.n > 20 and self.spread > 0:
@@ -54,6 +55,8 @@ class NaiveTail:
             excess = x - self.level
             if self.n_excess >= 3:
                 excess = min(excess, 10 * self.mean_excess)
+            elif self.n > 20 and has_spread:
+                excess = min(excess, max(10 * self.mean_excess, 100 * self.spread))
             self.mean_excess += share * max(1 / (self.n_excess + 1), 0.005) * (excess - self.mean_excess)
             self.n_excess += share
         self.n += 1

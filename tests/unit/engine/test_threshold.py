@@ -29,7 +29,9 @@ def test_it_is_the_tail_told_literally(seed: int, model: str, n_series: int) -> 
     rng = np.random.default_rng(seed)
     n = 400
     slots = rng.integers(0, n_series, n)
-    score = rng.standard_t(2, n) if model == RAW else np.clip(1.0 - 10.0 ** -rng.exponential(1.0, n), 0.0, 1.0)
+    score = (
+        rng.standard_t(rng.choice([0.3, 2.0]), n) if model == RAW else np.clip(1.0 - 10.0 ** -rng.exponential(1.0, n), 0.0, 1.0)
+    )
     score[rng.random(n) < 0.05] = np.nan
     value = rng.integers(0, 2, n).astype(float)
     ready = rng.random(n) < 0.9
@@ -81,9 +83,24 @@ def test_a_score_far_beyond_all_others_is_rare_and_hardly_moves_the_tail() -> No
     assert spike.verdict[0] == 2
     assert spike.tail[0] < 1e-4
     after = threshold.get(0)
-    # A tenth of a step of at most ten mean excesses, over about thirty excesses seen.
-    assert after["mean_excess"] <= before["mean_excess"] * 1.05
+    # A tenth of a step, towards ten mean excesses and no further.
+    assert before["n_excess"] > 3.0
+    step = 0.1 / (before["n_excess"] + 1.0)
+    assert after["mean_excess"] == pytest.approx(before["mean_excess"] * (1.0 + step * (10.0 - 1.0)), rel=1e-12)
     assert after["level"] - before["level"] < 0.01
+
+
+@pytest.mark.parametrize("n_before", [120, 300, 1_000, 2_000])
+@pytest.mark.parametrize("seed", range(12))
+def test_a_score_far_beyond_all_others_among_the_first_of_its_tail_makes_nothing_deaf(n_before: int, seed: int) -> None:
+    threshold = Threshold(TailThreshold(probability=1e-5, min_samples=100), build(RAW))
+    threshold.reserve(1)
+    rng = np.random.default_rng(seed)
+    quiet = rng.normal(size=n_before + 1_501)
+    quiet[[n_before, -1]] = 1e6, 100.0
+    zeros, ready = np.zeros(quiet.size, dtype=np.int64), np.ones(quiet.size, dtype=np.bool_)
+    judged = threshold.judge(zeros, np.zeros(quiet.size), scores_of(quiet), ready)
+    assert judged.verdict[[n_before, -1]].tolist() == [2, 2]
 
 
 def test_a_model_that_is_calibrated_is_taken_at_its_word() -> None:
