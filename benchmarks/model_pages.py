@@ -236,8 +236,9 @@ tail below 1 %, at most 0.16 % below 0.1 %. Labels are incomplete and odd sample
 where alarms hardly do. The worst series change for good: one of MSCloud stands still for 10,000 samples and then lives on another
 level. What is far beyond everything before is told for some 250 samples, then it is the new normal.
 
-What a fixed threshold finds of the labelled test samples, precision / recall, all series together; as many samples flagged at
-random have the precision in brackets, and a recall below .01; flagging none has recall 0:
+The worker cuts at this tail and at nothing else: what `threshold: {type: tail, probability: ...}` says of a detector with the
+default model is the level below. What it finds of the labelled test samples, precision / recall, all series together; as many samples
+flagged at random have the precision in brackets, and a recall below .01; flagging none has recall 0:
 
 | tail below | MSCloud (.019) | KPI (.018) | ASD, each metric (.046) |
 |---|---|---|---|

@@ -96,6 +96,12 @@ class SeasonalScorer(UnivariateEstimator):
     Gaussian noise.  A value that is NaN or infinite is not learned, scores 0.0 and is not ready; values beyond 1e100 count as
     1e100.  Time selects the place in the profile and may jump.  O(1) time.
 
+    *Limits*: of a week it knows nothing: the first quiet weekend alarms, after it the band of those hours is wide.  After a lasting
+    change of level the tail calls it normal within a few hundred samples, but ``expected`` follows with a half-life of 6,000 (a day at
+    one every 15 s, three weeks at one every 5 min).  A steady trend leaves ``expected`` behind and widens the band.  Of a value
+    with two states that flaps by itself an outage is hard to tell: take a drift detector of ``river.drift.binary``.  What comes
+    again and again, at no fixed time of day, is what the series is like, however bad.
+
     Deviations from a plain mean: no single sample can more than double an all-history mean absolute deviation.
 
     References
