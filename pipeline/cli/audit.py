@@ -36,9 +36,17 @@ def accounting(
 ) -> None:
     """See that every record is accounted for, once, and that what was published is what follows from the records.
 
-    Reads the source topics up to the newest checkpoints, the dead letters, the anomalies; writes nothing, joins no group, and can
-    run beside the workers.  Exit codes: 0 everything adds up, 1 something does not, 2 the configuration is wrong, 3 the broker cannot
-    be reached, 4 a checkpoint cannot be read.
+    Reads the source topics up to the newest checkpoints, the dead letters, the anomalies.
+
+    It writes nothing, joins no group, and can run beside the workers.
+
+    \b
+    Exit codes:
+      0  everything adds up
+      1  something does not
+      2  the configuration is wrong
+      3  the broker cannot be reached
+      4  a checkpoint cannot be read
     """
     from pipeline.audit.accounting import audit_accounting
     from pipeline.client.connection import connection_settings

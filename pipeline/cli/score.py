@@ -122,6 +122,11 @@ class _Totals:
         if self.n_by_code:
             codes = ", ".join(f"{n:,} {code}" for code, n in sorted(self.n_by_code.items()))
             text += f", {sum(self.n_by_code.values()):,} records unusable ({codes})"
+        if self.n_records and not self.n_anomalies and not self.n_by_code:
+            text += (
+                "; nothing is below the cut of its detector (detectors[].threshold, a tail probability of 1e-05 where nothing is said), "
+                "or every series is too short: the default model scores from the 200th sample on"
+            )
         return text
 
 
@@ -168,4 +173,5 @@ def _print_table(anomalies: Iterator[Anomaly]) -> None:
             f"{format_number(anomaly.lower)}..{format_number(anomaly.upper)}" if has_band else format_number(anomaly.expected),
             draw_sparkline(anomaly.context_value, lower=anomaly.lower, upper=anomaly.upper),
         )
-    Console().print(table)
+    if table.row_count:
+        Console().print(table)

@@ -61,8 +61,14 @@ def apply(
 ) -> None:
     """Make the topics that are missing, add partitions, change settings; never delete, never shrink.
 
-    May be run again at any time.  Exit codes: 0 all is as it shall be, 1 something was refused (the rest is done), 2 the
-    configuration is wrong, 3 the broker refused or cannot be reached.
+    May be run again at any time.
+
+    \b
+    Exit codes:
+      0  all is as it shall be
+      1  something was refused (the rest is done)
+      2  the configuration is wrong
+      3  the broker refused or cannot be reached
     """
     from pipeline.client.topic_admin import TopicAdmin
 

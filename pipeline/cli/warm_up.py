@@ -24,8 +24,11 @@ def warm_up(
 ) -> None:
     """Compile the kernels into the cache, so that workers that share it start in a second.
 
-    The cache is NUMBA_CACHE_DIR, or the user's cache folder.  Kernels are compiled for this machine's processor; another kind of
-    processor compiles its own.  A folder that cannot be written is an error (exit code 1): workers would do without it.
+    The cache is NUMBA_CACHE_DIR, or the user's cache folder.
+
+    Kernels are compiled for this machine's processor; another kind of processor compiles its own.
+
+    A folder that cannot be written is an error (exit code 1): workers would do without it.
     """
     from models.kernel_cache import cache_dir
     from models.kernel_store import cache_faults

@@ -13,27 +13,37 @@ _HELP = """Read the topics of the configuration, score every sample, publish ano
 
 \b
 What it does, in this order:
-  1. compiles its kernels (a minute the first time ever, a second from then on);
-  2. joins the consumer group `worker.group`; start as many workers as you like, up to one per partition;
-  3. restores the state of the partitions it gets from their checkpoints; without one that can be used it says why and stops
-     (exit code 4), unless told to begin anew (--fresh);
-  4. per batch: decode, score, publish (acknowledged by all replicas), then note the offset.
+  1. compiles its kernels (a minute the first time, a second from then on);
+  2. joins the consumer group `worker.group`; start as many workers as you
+     like, up to one per partition;
+  3. restores the state of the partitions it gets from their checkpoints;
+     without one that can be used it says why and stops (exit code 4),
+     unless told to begin anew (--fresh);
+  4. per batch: decode, score, publish (acknowledged by all replicas), then
+     note the offset.
 
 The topics must be there: `streamwarden topics apply` makes them.
 
 \b
-It logs one JSON object a line on stderr, and answers on `worker.web_host`:`worker.web_port`:
-  /metrics   Prometheus: records by outcome, lag, series, anomalies, incidents
+It logs one JSON object a line on stderr, and answers on
+`worker.web_host`:`worker.web_port`:
+  /metrics   Prometheus: records by outcome, lag, series, anomalies
   /healthz   200 while it is alive
   /readyz    200 once its partitions are restored
 
 \b
-SIGTERM or Ctrl-C: finishes the batches in flight, writes checkpoints, commits, leaves the group, exit code 0.  Twice: at once;
-what was not committed is read again by the next owner of the partition, and ids that do not change make that invisible.
+SIGTERM or Ctrl-C: finishes the batches in flight, writes checkpoints,
+commits, leaves the group, exit code 0.  Twice: at once; what was not
+committed is read again by the next owner of the partition, and ids that do
+not change make that invisible.
 
 \b
-Exit codes: 0 stopped as asked; 2 the configuration is wrong; 3 the broker refused or cannot be reached; 4 state is uncertain
-(do not restart blindly: the log says what to do); 1 anything else.
+Exit codes:
+  0  stopped as asked
+  1  anything else
+  2  the configuration is wrong
+  3  the broker refused or cannot be reached
+  4  state is uncertain: do not restart blindly, the log says what to do
 
 \b
 Examples:
