@@ -124,8 +124,8 @@ class _Totals:
             text += f", {sum(self.n_by_code.values()):,} records unusable ({codes})"
         if self.n_records and not self.n_anomalies and not self.n_by_code:
             text += (
-                "; nothing is below the cut of its detector (detectors[].threshold, a tail probability of 1e-05 where nothing is said), "
-                "or every series is too short: the default model scores from the 200th sample on"
+                "; nothing is beyond the cut of its detector (detectors[].threshold; a tail probability of 1e-05 where nothing is "
+                "said), or every series is too short: with the default model the 200th sample is the first that counts"
             )
         return text
 
