@@ -81,8 +81,7 @@ def is_accelerated(name: str, parameters: Mapping[str, Any] = {}) -> bool:
     >>> is_accelerated("threshold_filter", {"detector": {"model": "river_model"}, "threshold": 0.9})
     False
     """
-    inside = parameters.get("detector")
-    return name != "river_model" and (inside is None or is_accelerated(inside["model"], inside.get("parameters", {})))
+    return all(one.name != "river_model" for one in registry.list_nested(name, parameters))
 
 
 def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
@@ -119,13 +118,9 @@ def relative_cost(name: str, parameters: Mapping[str, Any]) -> float:
     if name in _COST_BY_NAME:
         cost = _COST_BY_NAME[name](lambda key: _get_number(name, parameters, key))
     else:
-        inside = parameters.get("detector") or parameters["forecaster"]
-        runs_ahead = "detector" in parameters and not getattr(registry.model_class(inside["model"]), "has_gate", False)
-        cost = (
-            _COST_AROUND
-            + (_COST_OF_RUNNING_AHEAD if runs_ahead else 0.0)
-            + relative_cost(inside["model"], inside.get("parameters", {}))
-        )
+        _, inside, *_ = registry.list_nested(name, parameters)
+        runs_ahead = "detector" in parameters and not getattr(registry.model_class(inside.name), "has_gate", False)
+        cost = _COST_AROUND + (_COST_OF_RUNNING_AHEAD if runs_ahead else 0.0) + relative_cost(inside.name, inside.parameters)
     return float(f"{cost:.2g}")
 
 
@@ -145,10 +140,10 @@ def measure_series_nbytes(model: Estimator) -> int:
     >>> trees.slot_nbytes < 20_000 < measure_series_nbytes(trees)
     True
     """
-    grows: Estimator = model
+    from models.filters.filter import find_core
+
     # Past the filters, if there are any: what they keep out depends on the data.
-    while hasattr(grows, "detector"):
-        grows = grows.detector
+    grows = find_core(model)
     if not getattr(grows, "has_fixed_size", True):
         model.reserve(1)
         zeros = np.zeros(_N_GROWING, dtype=np.int64)

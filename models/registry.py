@@ -5,15 +5,15 @@ Classes are imported when they are asked for, so that naming one family does not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from models.base import Estimator
 from models.errors import ParameterError
 from models.parameters import Parameter, nearest_name, settle_parameters
 
-__all__ = ["DEFAULT_MODEL", "build", "model_class", "names", "schema", "variants"]
+__all__ = ["DEFAULT_MODEL", "NestedModel", "build", "list_nested", "model_class", "names", "schema", "variants"]
 
 DEFAULT_MODEL = "default"
 
@@ -39,6 +39,26 @@ _CLASS_PATH_BY_NAME: dict[str, str] = {
     "half_space_trees": "models.hst.model:HalfSpaceTrees",
     "random_cut_forest": "models.rcf.model:RandomCutForest",
 }
+
+_INNER_NAMES = ("detector", "forecaster")
+
+
+class NestedModel(NamedTuple):
+    """A model as configured, by itself or inside others.
+
+    Attributes
+    ----------
+    name : str
+        Registered name.
+    parameters : mapping
+        As configured.
+    path : tuple of str
+        Keys that lead to its parameters from those of the outermost model.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    path: tuple[str, ...]
 
 
 def names() -> list[str]:
@@ -108,6 +128,31 @@ def variants(name: str) -> tuple[Mapping[str, Any], ...]:
     True
     """
     return cast("tuple[Mapping[str, Any], ...]", getattr(model_class(name), "variants", ({},)))
+
+
+def list_nested(name: str, parameters: Mapping[str, Any]) -> Iterator[NestedModel]:
+    """A model and those inside it, from the outside in.
+
+    Parameters
+    ----------
+    name : str
+        Registered name of the outermost.
+    parameters : mapping
+        As configured.
+
+    Examples
+    --------
+    >>> [(one.name, one.path) for one in list_nested("quantile_filter", {"q": 0.9, "detector": {"model": "loda"}})]
+    [('quantile_filter', ()), ('loda', ('detector', 'parameters'))]
+    """
+    path: tuple[str, ...] = ()
+    while True:
+        yield NestedModel(name, parameters, path)
+        key = next((key for key in _INNER_NAMES if key in parameters), None)
+        if key is None:
+            return
+        name, parameters = parameters[key]["model"], parameters[key].get("parameters", {})
+        path = (*path, key, "parameters")
 
 
 def build(name: str, parameters: Mapping[str, Any] | None = None) -> Estimator:

@@ -25,7 +25,8 @@ class WrapperEstimator(ColumnarEstimator):
     Attributes
     ----------
     inner_name : str
-        What the inner model is to its wrapper: name of the parameter, key in a snapshot, prefix of its facts in `describe`.
+        What the inner model is to its wrapper: name of the parameter (one of those that `models.registry.list_nested` knows), key in a
+        snapshot, prefix of its facts in `describe`.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from models.quantile.state import P2_WIDTH
 from models.registry import build
 from models.wrapper import WrapperEstimator
 
-__all__ = ["DETECTOR", "PROTECT", "Filter"]
+__all__ = ["DETECTOR", "PROTECT", "Filter", "find_core"]
 
 DETECTOR = Parameter("detector", "model", ..., "Detector behind the filter: {model: name, parameters: {...}}.")
 PROTECT = Parameter("protect", "bool", True, "True keeps samples above the cut from the detector; false learns every sample.")
@@ -80,9 +80,7 @@ class Filter(WrapperEstimator):
         tried = build(self.name, self._parameters)
         assert isinstance(tried, Filter)
         tried.reserve(1)
-        inner: Estimator = tried.detector
-        while isinstance(inner, Filter):
-            inner = inner.detector
+        inner = find_core(tried)
         states = []
         for half in np.array_split(X if X.shape[1] > 1 else X[:, 0], 2):
             slots = np.zeros(len(half), dtype=np.int64)
@@ -177,6 +175,19 @@ class Filter(WrapperEstimator):
 
     def _describe_own(self, slot: int) -> Mapping[str, float | int | str | bool]:
         return {"cut": self.get_cut(slot)}
+
+
+def find_core(model: Estimator) -> Estimator:
+    """The detector behind a filter, or behind several; `model` itself when it is none.
+
+    Examples
+    --------
+    >>> find_core(build("threshold_filter", {"detector": {"model": "loda"}, "threshold": 5.0})).name
+    'loda'
+    """
+    while isinstance(model, Filter):
+        model = model.detector
+    return model
 
 
 def _are_same(one: Any, other: Any) -> bool:

@@ -299,30 +299,24 @@ def _try_out(parameters: bytes) -> Trial:
 
 def _find_river(model: Estimator) -> tuple[RiverModel, KeyPath] | None:
     """The river model in a model, and the key path of its parameters within the detector."""
-    inner: Any = model
-    path: KeyPath = ("model", "parameters")
-    while hasattr(inner, "detector"):
-        inner, path = inner.detector, (*path, "detector", "parameters")
-    return (inner, path) if inner.name == "river_model" else None
+    from models.filters.filter import find_core
+
+    core: Any = find_core(model)
+    if core.name != "river_model":
+        return None
+    *_, innermost = registry.list_nested(model.name, model.parameters)
+    return core, ("model", "parameters", *innermost.path)
 
 
 def _path_of(detector: DetectorSettings, error: ParameterError) -> KeyPath:
     """Key path of the parameter that was refused, in the model or in one inside it; that of the parameters when it was left out."""
-    path: KeyPath = ("model", "parameters")
-    name, parameters = detector.model.type, detector.model.parameters
-    while name != error.model:
-        key = next((key for key in ("detector", "forecaster") if key in parameters), None)
-        if key is None:
-            return ("model", "parameters")
-        name, parameters = parameters[key]["model"], parameters[key].get("parameters", {})
-        path = (*path, key, "parameters")
-    return (*path, error.parameter) if error.parameter in parameters else path
+    for one in registry.list_nested(detector.model.type, detector.model.parameters):
+        if one.name == error.model:
+            path = ("model", "parameters", *one.path)
+            return (*path, error.parameter) if error.parameter in one.parameters else path
+    return ("model", "parameters")
 
 
 def _name(detector: DetectorSettings) -> str:
     """The model and those inside it, in words."""
-    names, parameters = [detector.model.type], detector.model.parameters
-    while key := next((key for key in ("detector", "forecaster") if key in parameters), None):
-        names.append(parameters[key]["model"])
-        parameters = parameters[key].get("parameters", {})
-    return " around ".join(names)
+    return " around ".join(one.name for one in registry.list_nested(detector.model.type, detector.model.parameters))

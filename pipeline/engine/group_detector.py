@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.base import FloatColumn, IntColumn
+from models.filters.filter import find_core
 from pipeline.config.model_fit import build_detector_model, order_columns
 from pipeline.config.schema import DetectorSettings, GroupSettings
 from pipeline.engine.detector import Detector, Findings
@@ -75,10 +76,7 @@ class GroupDetector:
         self.table = GroupTable(settings.name, group, self.target)
         # Contributions are those of the model as it was before it learned the vector.
         self._before = build_detector_model(settings)
-        inner: Any = self._before
-        while hasattr(inner, "detector"):
-            inner = inner.detector
-        self._is_copied = bool(getattr(inner, "has_fixed_size", True))
+        self._is_copied = bool(getattr(find_core(self._before), "has_fixed_size", True))
 
     def add(self, slot: int, series: LabelSet) -> None:
         """Take on the series in `slot` of the lane, which is reserved."""
