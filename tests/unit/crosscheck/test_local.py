@@ -88,9 +88,14 @@ def test_an_ordinary_sample_is_hardly_ever_confirmed_and_mostly_refuted(kind: st
 
 @pytest.mark.parametrize("family", PROVIDERS)
 def test_a_spike_like_those_before_is_refuted(family: str) -> None:
-    values = np.random.default_rng(3).normal(10, 1, 64)
-    values[3::6] += 20
-    assert PROVIDERS[family].judge_one(with_context(values)).outcome == "refuted"
+    outcomes = Counter()
+    for seed in range(40):
+        values = np.random.default_rng(seed).normal(10, 1, 64)
+        values[3::6] += 20
+        outcomes[PROVIDERS[family].judge_one(with_context(values)).outcome] += 1
+    # A spike that is the highest of eleven leaves room for doubt.
+    assert outcomes["confirmed"] == 0
+    assert outcomes["refuted"] >= 20
 
 
 @pytest.mark.parametrize("family", PROVIDERS)
