@@ -73,13 +73,14 @@ class History:
             )
         self.paths = tuple(paths)
         self._options = options
-        self._readers = [_reader_of(path) for path in paths]
         n_bytes = 0
         for path in paths:
             if not path.is_file():
                 found = "a folder" if path.is_dir() else "nothing there"
-                raise HistoryError(f"{path}: found {found}, expected a file of history", code="HISTORY_FILE")
+                cure = f"name its files, e.g. {path}/*.csv" if path.is_dir() else "correct the path"
+                raise HistoryError(f"{path}: found {found}, expected a file of history; {cure}", code="HISTORY_FILE")
             n_bytes += path.stat().st_size
+        self._readers = [_reader_of(path) for path in paths]
         self._n_bytes = n_bytes
         self.position = ReadPosition(n_bytes)
         formats = [_format_of(path, reader, options) for path, reader in zip(self.paths, self._readers, strict=True)]
