@@ -17,7 +17,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks.arguments import make_parser, positive_number
@@ -75,29 +77,58 @@ def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {**summary, "slower_than_river_one_by_one": slower}
 
 
-def make_table(results: list[dict[str, Any]], compilation: dict[str, dict[str, float]]) -> Table:
-    """The results as a table: medians, nanoseconds per sample, score and learn."""
-    table = Table(title="ns per sample, score + learn (median); x = times river's speed at the largest batch")
-    for title in ("case", "river", "one by one"):
-        table.add_column(title, justify="left" if title == "case" else "right")
-    for n_series in SERIES:
-        for size in BATCH_SIZES:
-            table.add_column(f"{n_series:,} series\nbatch {size:,}", justify="right")
-        table.add_column("x", justify="right", style="bold")
-    for title in ("bytes a series", "cold s", "cached s"):
-        table.add_column(title, justify="right")
+def make_tables(results: list[dict[str, Any]], compilation: dict[str, dict[str, float]]) -> list[Table]:
+    """The results as tables of at most 80 columns: what each case costs one by one and weighs, then one table a number of series."""
+    first = Table(title="ns per sample, score and learn (median), one by one", title_justify="left", box=SIMPLE_HEAD)
+    first.add_column("case", no_wrap=True)
+    for title in ("river", "ours", "bytes a series", "cold s", "cached s"):
+        first.add_column(title, justify="right")
     for result in results:
-        river = median(result["river_ns"]) if result["river_ns"] else None
-        cells = [result["id"], f"{river:,.0f}" if river else "-", f"{median(result['one_by_one_ns']):,.0f}"]
-        for n_series in SERIES:
-            batches = result["batch_ns"].get(n_series)
-            cells += [f"{median(batches[size]):,.0f}" if batches else "-" for size in BATCH_SIZES]
-            cells.append(f"{river / median(batches[BATCH_SIZES[-1]]):.0f}" if river and batches else "-")
         seconds = compilation.get(result["model"], {})
-        cells.append(f"{result['slot_nbytes']:,}")
-        cells += [f"{seconds[state]:.2f}" if state in seconds else "-" for state in ("cold", "cached")]
-        table.add_row(*cells)
+        first.add_row(
+            result["id"],
+            f"{median(result['river_ns']):,.0f}" if result["river_ns"] else "-",
+            f"{median(result['one_by_one_ns']):,.0f}",
+            f"{result['slot_nbytes']:,}",
+            *(f"{seconds[state]:.2f}" if state in seconds else "-" for state in ("cold", "cached")),
+        )
+    return [first, *(_make_batch_table(results, n_series) for n_series in SERIES)]
+
+
+def _make_batch_table(results: list[dict[str, Any]], n_series: int) -> Table:
+    table = Table(title=f"the same in batches of so many, over {n_series:,} series", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("case", no_wrap=True)
+    for size in BATCH_SIZES:
+        table.add_column(f"{size:,}", justify="right")
+    table.add_column("times river", justify="right", style="bold")
+    for result in results:
+        batches = result["batch_ns"].get(n_series)
+        if not batches:
+            table.add_row(result["id"], *("-" for _ in BATCH_SIZES), "-")
+            continue
+        largest = median(batches[BATCH_SIZES[-1]])
+        faster = f"{median(result['river_ns']) / largest:.0f}" if result["river_ns"] else "-"
+        table.add_row(result["id"], *(f"{median(batches[size]):,.0f}" for size in BATCH_SIZES), faster)
     return table
+
+
+def tell_summary(summary: dict[str, Any]) -> list[str]:
+    """The summary in sentences.
+
+    Examples
+    --------
+    >>> part = {"geometric_mean": 118.4, "least": "quantile_filter", "least_ratio": 43.1, "n_cases": 15}
+    >>> tell_summary({"series_1000": part, "slower_than_river_one_by_one": []})
+    ['1,000 series: geometric mean 118 times river over 15 cases of river.anomaly, the least quantile_filter with 43']
+    """
+    told = [
+        f"{int(name.removeprefix('series_')):,} series: geometric mean {part['geometric_mean']:.0f} times river over {part['n_cases']} "
+        f"cases of river.anomaly, the least {part['least']} with {part['least_ratio']:.0f}"
+        for name, part in summary.items()
+        if name.startswith("series_")
+    ]
+    slower = summary["slower_than_river_one_by_one"]
+    return [*told, *([f"slower than river one by one: {', '.join(slower)}"] if slower else [])]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -122,19 +153,26 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown := sorted(set(chosen.only or ()) - set(known)):
         parser.error(f"argument --only: expected cases out of {', '.join(known)}; found {', '.join(unknown)}")
     cases = [case for case in CASES if not chosen.only or case.id in chosen.only]
-    progress = Console(stderr=True)
+    console = Console(stderr=True)
     machine = describe_machine(("river", "numba", "numpy", "scipy"))
     compilation = {} if chosen.no_compile else time_compilation(list(dict.fromkeys(case.model for case in cases)))
     results = []
-    for case in cases:
-        progress.print(f"{case.id} ...", style="dim")
-        results.append(measure_case(case, seed=chosen.seed, secs=chosen.secs, memory_gb=chosen.memory_gb))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # No thread draws while something is measured.
+    shown = {"transient": True, "auto_refresh": False, "disable": not console.is_terminal}
+    with Progress(*columns, console=console, **shown) as progress:
+        task = progress.add_task("", total=len(cases))
+        for case in cases:
+            progress.update(task, description=case.id, refresh=True)
+            results.append(measure_case(case, seed=chosen.seed, secs=chosen.secs, memory_gb=chosen.memory_gb))
+            progress.advance(task)
+    summary = summarise(results)
     report = {
         "benchmark": "models",
         "machine": machine,
         "seed": chosen.seed,
         "compilation_secs": compilation,
-        "summary": summarise(results),
+        "summary": summary,
         "results": results,
     }
     if chosen.json == "-":
@@ -142,12 +180,14 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if chosen.json:
         Path(chosen.json).write_text(json.dumps(report, indent=1) + "\n")
-    console = Console(width=None if Console().is_terminal else 240)
-    console.print(make_table(results, compilation))
-    console.print_json(json.dumps(report["summary"]))
+    console = Console(width=None if Console().is_terminal else 120)
+    for table in make_tables(results, compilation):
+        console.print(table)
+    for sentence in tell_summary(summary):
+        console.print(sentence, highlight=False)
     for result in results:
         for n_series, reason in result["left_out"].items():
-            console.print(f"{result['id']}, {n_series:,} series left out: {reason}", style="dim")
+            console.print(f"{result['id']}, {n_series:,} series left out: {reason}", highlight=False)
 
 
 if __name__ == "__main__":

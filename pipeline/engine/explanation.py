@@ -25,6 +25,18 @@ __all__ = [
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 _LARGEST_ODDS = 1e12
 _MAX_QUOTE_CHARACTERS = 200
+_PART_WORDS = {
+    "season": "how far it has been from its daily profile just now",
+    "season_slow": "how far it has been from its daily profile lately",
+    "season_log": "how far it has been from its daily profile just now, as a ratio",
+    "global": "how far it has been from the mean of its history lately",
+    "global_log": "how far it has been from the mean of its history just now, as a ratio",
+    "difference": "the step from the sample before",
+    "season_difference": "the step away from its daily profile",
+    "autoregression": "how it departs from the samples just before",
+    "season_autoregression": "how its distance from the daily profile departs from those just before",
+}
+"""Parts of the default detector's score (`models.seasonal.state.PART_NAMES`) in words."""
 _EXPECTED_DIGITS = 4
 """Digits of what is estimated; what was measured has more."""
 _NOTHING = 1e-9
@@ -102,6 +114,14 @@ def _explain_deviation(value: float, band: Band) -> str:
     return f"{found} (band {tell(band.lower)} to {tell(band.upper)})"
 
 
+def _explain_inside(value: float, band: Band, contributors: Sequence[tuple[str, float]]) -> str:
+    """Why a value within its band is anomalous all the same; "" where it is not within."""
+    if not band.lower < value < band.upper:
+        return ""
+    odd = next((_PART_WORDS[name] for name, _ in contributors if name in _PART_WORDS), "")
+    return f"The value is within its band; what is odd is {odd}. " if odd else "The value is within its band. "
+
+
 def _count(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
@@ -116,6 +136,7 @@ def explain_point(
     peak_tail_probability: float,
     n_anomalous: int,
     duration_ns: int,
+    contributors: Sequence[tuple[str, float]] = (),
 ) -> str:
     """Sentences about a sample out of its band, a lasting episode, or its end.
 
@@ -125,6 +146,8 @@ def explain_point(
         NaN = not calibrated yet: then the bare score is told.
     duration_ns : int
         Event time since the episode began.
+    contributors : sequence of (str, float)
+        What the score is made of, largest first: told of a value that is within its band.
 
     Examples
     --------
@@ -138,7 +161,7 @@ def explain_point(
             f"{series} is back to normal at {format_number(value)} after {format_duration(duration_ns)} and "
             f"{_count(n_anomalous, 'anomalous sample')}."
         )
-    text = f"{series} is {format_number(value)}{_explain_deviation(value, band)}. "
+    text = f"{series} is {format_number(value)}{_explain_deviation(value, band)}. {_explain_inside(value, band, contributors)}"
     return text + _explain_rarity("sample", "series", score, tail_probability, peak_tail_probability, n_anomalous, duration_ns)
 
 

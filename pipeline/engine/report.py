@@ -116,17 +116,17 @@ class Reporter:
         band = measure_band(expected, scale, detector.threshold.band_tail)
         is_scaled = math.isfinite(expected) and scale > 0.0
         bare = (("deviation_scales", abs(value - expected) / scale),) if is_scaled else (("score", told.score),)
+        contributors = findings.contributors[ordinal] or bare
+        odds = told.score, told.tail, told.peak_tail
         return self._build_scored(
             told,
             detector,
             series,
             value=value,
             band=band,
-            contributors=findings.contributors[ordinal] or bare,
+            contributors=contributors,
             context=context,
-            explanation=explain_point(
-                told.phase, series, value, band, told.score, told.tail, told.peak_tail, told.n_anomalous, told.duration_ns
-            ),
+            explanation=explain_point(told.phase, series, value, band, *odds, told.n_anomalous, told.duration_ns, contributors),
         )
 
     def report_vector(

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.seasonal.state import PART_NAMES
+from pipeline.engine import explanation
 from pipeline.engine.anomaly import AnomalyPhase
 from pipeline.engine.band import Band
 from pipeline.engine.explanation import (
@@ -95,6 +97,24 @@ def test_no_number_breaks_a_sentence(
     text = explain_point(phase, CPU, value, band, score, tail, peak, n, duration_ns)
     assert text.startswith('cpu{host="n1"} is ')
     assert text.endswith(".")
+
+
+def test_a_value_within_its_band_tells_what_is_odd_about_it() -> None:
+    band, parts = Band(93.06, 82.83, 103.3), [("season_slow", 0.4), ("difference", 0.1)]
+    text = explain_point("continued", CPU, 90.03, band, 1.0, 1e-7, 1e-9, 3, 600 * 10**9, parts)
+    assert text == (
+        'cpu{host="n1"} is 90.03, 3.03 below the expected 93.06 (band 82.83 to 103.3). The value is within its band; what is odd is '
+        "how far it has been from its daily profile lately. It has lasted 10 min and 3 anomalous samples; 1 in 1,000,000,000 samples "
+        "of this series is as unusual as the oddest of them."
+    )
+    other = explain_point("opened", CPU, 90.03, band, 1.0, 1e-7, 1e-7, 1, 0, [("deviation_scales", 0.4)])
+    assert " (band 82.83 to 103.3). The value is within its band. 1 in " in other
+    assert "within" not in explain_point("opened", CPU, 60.0, band, 1.0, 1e-7, 1e-7, 1, 0, parts)
+    assert "within" not in explain_point("cleared", CPU, 90.03, band, 1.0, 0.5, 1e-7, 1, 0, parts)
+
+
+def test_every_part_of_the_default_detector_has_words() -> None:
+    assert set(explanation._PART_WORDS) == set(PART_NAMES)
 
 
 def test_a_sample_without_a_band_or_a_tail_tells_what_there_is() -> None:

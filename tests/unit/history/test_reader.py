@@ -257,7 +257,7 @@ def test_missing_file_folder_and_mixed_formats(write: Write, tmp_path: Path) -> 
         open_history([tmp_path / "x.csv"])
     with pytest.raises(HistoryError, match=r"found a folder, .*; name its files, e\.g\. .*/\*\.csv"):
         open_history([tmp_path])
-    with pytest.raises(HistoryError, match="nothing there.*; correct the path"):
+    with pytest.raises(HistoryError, match=r"nothing there.*; correct the path"):
         open_history([tmp_path / "no_ending"])
     with pytest.raises(HistoryError, match="expected at least one"):
         open_history([])
