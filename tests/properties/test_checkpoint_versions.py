@@ -20,8 +20,9 @@ from pipeline.service.checkpoint_manifest import VERSION
 from pipeline.service.checkpoint_reads import CheckpointReads
 from pipeline.service.checkpoint_store import CheckpointStore, CheckpointTopic
 from pipeline.service.publisher import Message
+from tests.properties.lane_run import make_lane
 from tests.properties.naughty_log import make_config, naughty_log
-from tests.properties.test_lane_snapshot import feed, make_lane
+from tests.properties.test_lane_snapshot import feed
 from tests.properties.test_lane_versions import pack, unpack
 
 FOLDER = Path(__file__).with_name("state")

@@ -30,16 +30,13 @@ from tests.properties.group_log import (
     make_filter_config,
     make_target_config,
 )
+from tests.properties.lane_run import make_lane, published, run_lane
 from tests.properties.naughty_log import START_MS, Row, split
 
 
 def run(config: Config, pieces: Sequence[Sequence[Row]]) -> tuple[Lane, list[Anomaly]]:
-    lane = Lane(config, config.topics[0], 0, config_hash="h")
-    return lane, [one for rows in pieces for one in lane.process(RecordBatch.from_rows("m", 0, rows)).anomalies]
-
-
-def told(anomalies: Sequence[Anomaly]) -> list[bytes]:
-    return [one.to_json() for one in anomalies]
+    lane = make_lane(config, 0)
+    return lane, run_lane(lane, (RecordBatch.from_rows("m", 0, rows) for rows in pieces)).anomalies
 
 
 @settings(max_examples=25, deadline=None)
@@ -55,7 +52,7 @@ def test_any_cut_equals_one_record_at_a_time(seed: int, n: int, cuts: list[int],
     rows = log_of(seed, n)
     lane_one, by_one = run(config, [[row] for row in rows])
     lane_cut, by_cut = run(config, split(rows, cuts))
-    assert told(by_cut) == told(by_one)
+    assert published(by_cut) == published(by_one)
     assert lane_cut.accounting.to_dict() == lane_one.accounting.to_dict()
     assert lane_cut.coverage == lane_one.coverage
     assert encode_tree(lane_cut.snapshot()["head"]) == encode_tree(lane_one.snapshot()["head"])
@@ -67,16 +64,16 @@ def test_restored_at_any_cut_it_goes_on(seed: int, at: int, model: str) -> None:
     config = make_config(model, evict_after_secs=300.0)
     rows = log_of(seed, 800)
     lane, _ = run(config, [rows[:at]])
-    copy = Lane(config, config.topics[0], 0, config_hash="h")
+    copy = make_lane(config, 0)
     restore_lane(copy, take_checkpoint(lane, is_full=True).encode())
     rest = RecordBatch.from_rows("m", 0, rows[at:], next_offset=800)
-    assert told(copy.process(rest).anomalies) == told(lane.process(rest).anomalies)
+    assert published(copy.process(rest).anomalies) == published(lane.process(rest).anomalies)
     assert encode_tree(copy.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
 
 
 def test_a_sample_that_is_too_late_for_its_period_and_of_no_use_elsewhere_counts_as_late() -> None:
     config = make_config()
-    lane = Lane(config, config.topics[0], 0, config_hash="h")
+    lane = make_lane(config, 0)
 
     def send(offset: int, name: str, secs: float) -> None:
         ts = START_MS + round(secs * 1000)
@@ -101,9 +98,9 @@ def test_a_snapshot_can_be_gone_back_to_again_and_again() -> None:
     before = encode_tree(snapshot)
     outputs = []
     for _ in range(2):
-        lane = Lane(config, config.topics[0], 0, config_hash="h")
+        lane = make_lane(config, 0)
         lane.restore(snapshot)
-        outputs.append(told(lane.process(RecordBatch.from_rows("m", 0, rows[700:])).anomalies))
+        outputs.append(published(lane.process(RecordBatch.from_rows("m", 0, rows[700:])).anomalies))
         assert encode_tree(snapshot) == before
     assert outputs[0] == outputs[1]
     assert outputs[0]
@@ -171,13 +168,13 @@ def test_models_inside_models_go_on_from_any_cut(name: str, missing: str) -> Non
     rows = log_of(5, 700)
     lane, whole = run(config, [rows])
     cut_up, told_cut_up = run(config, [rows[i : i + 3] for i in range(0, len(rows), 3)])
-    assert told(told_cut_up) == told(whole)
+    assert published(told_cut_up) == published(whole)
     assert encode_tree(cut_up.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
     first, before = run(config, [rows[:400]])
-    second = Lane(config, config.topics[0], 0, config_hash="h")
+    second = make_lane(config, 0)
     restore_lane(second, take_checkpoint(first, is_full=True).encode())
     after = second.process(RecordBatch.from_rows("m", 0, rows[400:])).anomalies
-    assert told([*before, *after]) == told(whole)
+    assert published([*before, *after]) == published(whole)
     assert encode_tree(second.snapshot()["head"]) == encode_tree(lane.snapshot()["head"])
     assert second.coverage == lane.coverage
 

@@ -17,27 +17,15 @@ from pipeline.config.schema import Config
 from pipeline.engine.anomaly import Anomaly
 from pipeline.engine.lane import Lane
 from pipeline.engine.lane_output import LaneOutput
+from tests.properties.lane_run import facts, make_lane, published, run_lane
 from tests.properties.naughty_log import NAUGHTY, START_MS, Row, batch_of, make_config, naughty_log, split
 
 SEEDS = st.integers(0, 2**32)
 
 
 def run(config: Config, pieces: Sequence[Sequence[Row]], emit_from_offset: int = 0) -> tuple[Lane, LaneOutput]:
-    lane = Lane(config, config.topics[0], 3, config_hash="h")
-    whole = LaneOutput([], [])
-    for rows in pieces:
-        output = lane.process(batch_of(rows), emit_from_offset)
-        whole.anomalies.extend(output.anomalies)
-        whole.dead_letters.extend(output.dead_letters)
-    return lane, whole
-
-
-def published(output: LaneOutput) -> list[bytes]:
-    return [anomaly.to_json() for anomaly in output.anomalies]
-
-
-def facts(lane: Lane) -> tuple[object, ...]:
-    return lane.accounting.to_dict(), lane.coverage, lane.watermark_ns, lane.next_offset
+    lane = make_lane(config)
+    return lane, run_lane(lane, map(batch_of, pieces), emit_from_offset)
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,7 +44,7 @@ def test_any_cut_into_batches_equals_one_record_at_a_time(
     rows = naughty_log(seed, n, step_secs=step_secs)
     lane_one, by_one = run(config, [[row] for row in rows])
     lane_cut, by_cut = run(config, split(rows, cuts))
-    assert published(by_cut) == published(by_one)
+    assert published(by_cut.anomalies) == published(by_one.anomalies)
     assert by_cut.dead_letters == by_one.dead_letters
     assert facts(lane_cut) == facts(lane_one)
 
@@ -68,7 +56,7 @@ def test_models_that_keep_more_are_no_exception(model: str) -> None:
     _, by_one = run(config, [[row] for row in rows])
     _, by_cut = run(config, split(rows, range(0, 1_500, 211)))
     assert by_one.anomalies
-    assert published(by_cut) == published(by_one)
+    assert published(by_cut.anomalies) == published(by_one.anomalies)
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,7 +67,7 @@ def test_what_comes_after_a_replay_is_what_came_before_it(seed: int, n: int, at:
     emit_from = rows[min(at, n - 1)][0]
     lane, whole = run(config, [rows])
     lane_again, again = run(config, split(rows, cuts), emit_from)
-    assert published(again) == [anomaly.to_json() for anomaly in whole.anomalies if anomaly.offset >= emit_from]
+    assert published(again.anomalies) == [anomaly.to_json() for anomaly in whole.anomalies if anomaly.offset >= emit_from]
     assert again.dead_letters == [letter for letter in whole.dead_letters if letter.offset >= emit_from]
     n_replayed = sum(row[0] < emit_from for row in rows)
     assert lane_again.accounting.replayed == n_replayed
@@ -96,7 +84,7 @@ def test_records_that_were_taken_already_are_passed_over(seed: int, n: int, over
     middle = n // 2
     lane, whole = run(config, [rows])
     lane_twice, twice = run(config, [rows[:middle], rows[max(middle - overlap, 0) :]])
-    assert published(twice) == published(whole)
+    assert published(twice.anomalies) == published(whole.anomalies)
     assert facts(lane_twice) == facts(lane)
 
 
@@ -118,7 +106,7 @@ def test_ids_are_unique_and_every_episode_is_opened_before_anything_else_is_said
 
 def test_anomalies_survive_the_way_through_json() -> None:
     _, output = run(make_config(), [naughty_log(5, 2_000)])
-    for raw in published(output):
+    for raw in published(output.anomalies):
         assert Anomaly.from_json(raw).to_json() == raw
 
 
@@ -195,7 +183,7 @@ def test_two_processes_give_the_same_bytes() -> None:
         "from tests.properties.test_lane_batching import *\n"
         "import hashlib, sys\n"
         "_, output = run(make_config(), [naughty_log(5, 1500)])\n"
-        "sys.stdout.write(hashlib.sha256(b'\\n'.join(published(output))).hexdigest())"
+        "sys.stdout.write(hashlib.sha256(b'\\n'.join(published(output.anomalies))).hexdigest())"
     )
     digests = {
         subprocess.run(

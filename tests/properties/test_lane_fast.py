@@ -15,7 +15,7 @@ from pipeline.codecs.metric_json import MetricJsonCodec
 from pipeline.codecs.record import RecordBatch
 from pipeline.config.schema import Config
 from pipeline.engine.lane import Lane
-from pipeline.engine.lane_output import LaneOutput
+from tests.properties.lane_run import facts, published, run_lane
 from tests.properties.naughty_log import START_MS, Row, batch_of, make_config, naughty_log, split
 from tests.unit.codecs.metric_cases import make_record
 from tests.unit.codecs.wire import GZIP, LZ4, SNAPPY, ZSTD, pack_batch
@@ -31,16 +31,8 @@ def make_lane(config: Config, *, is_scanned: bool) -> Lane:
 
 
 def run(lane: Lane, batches: Sequence[RecordBatch]) -> tuple[list[bytes], object, object]:
-    output = LaneOutput([], [])
-    for batch in batches:
-        one = lane.process(batch)
-        output.anomalies.extend(one.anomalies)
-        output.dead_letters.extend(one.dead_letters)
-    return (
-        [anomaly.to_json() for anomaly in output.anomalies],
-        output.dead_letters,
-        (lane.accounting.to_dict(), lane.coverage, lane.watermark_ns, lane.next_offset),
-    )
+    output = run_lane(lane, batches)
+    return published(output.anomalies), output.dead_letters, facts(lane)
 
 
 def fetch(rows: Sequence[Row], rng: random.Random) -> RecordBatch:

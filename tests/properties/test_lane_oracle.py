@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.schema import Config
-from pipeline.engine.lane import Lane
+from tests.properties.lane_run import make_lane
 from tests.properties.naive_lane import NaiveLane
 from tests.properties.naughty_log import Row, batch_of, make_config, naughty_log
 
@@ -18,7 +18,7 @@ def compare(config: Config, rows: list[Row]) -> NaiveLane:
     naive = NaiveLane(config)
     for row in rows:
         naive.take(row)
-    lane = Lane(config, config.topics[0], 3, config_hash="h")
+    lane = make_lane(config)
     output = lane.process(batch_of(rows))
     told = [(a.offset, a.kind, a.phase, a.detector, str(a.series)) for a in output.anomalies]
     assert told == naive.told

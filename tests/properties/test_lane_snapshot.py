@@ -13,23 +13,20 @@ from hypothesis import strategies as st
 
 from models import registry
 from pipeline.codecs.record import RecordBatch
-from pipeline.config.schema import Config, DetectorSettings, Match, ModelSettings
+from pipeline.config.schema import DetectorSettings, Match, ModelSettings
 from pipeline.engine.checkpoint import decode_tree, encode_tree, restore_lane, take_checkpoint
 from pipeline.engine.lane import Lane
 from pipeline.errors import StateError
 from tests.properties import test_log_lane
+from tests.properties.lane_run import make_lane, published
 from tests.properties.naughty_log import Row, batch_of, make_config, naughty_log, split
 
 SEEDS = st.integers(0, 2**32)
 
 
-def make_lane(config: Config) -> Lane:
-    return Lane(config, config.topics[0], 3, config_hash="h")
-
-
 def feed(lane: Lane, rows: Sequence[Row]) -> tuple[list[bytes], list[object]]:
     output = lane.process(batch_of(rows))
-    return [one.to_json() for one in output.anomalies], list(output.dead_letters)
+    return published(output.anomalies), list(output.dead_letters)
 
 
 def bytes_of(lane: Lane) -> dict[str, bytes]:
@@ -96,10 +93,10 @@ def test_what_changed_is_enough(seed: int, n_series: int, cuts: list[int]) -> No
 def test_a_lane_of_logs_as_well(seed: int, at: int) -> None:
     rows = test_log_lane.log_of(seed, 900)
     config = test_log_lane.make_config()
-    lane, copy = (Lane(config, config.topics[0], 1, config_hash="h") for _ in range(2))
+    lane, copy = (make_lane(config, 1) for _ in range(2))
 
     def take(one: Lane, some: Sequence[Row]) -> list[bytes]:
-        return [anomaly.to_json() for anomaly in one.process(RecordBatch.from_rows("l", 1, some)).anomalies]
+        return published(one.process(RecordBatch.from_rows("l", 1, some)).anomalies)
 
     take(lane, rows[:at])
     restore_lane(copy, take_checkpoint(lane, is_full=True).encode())

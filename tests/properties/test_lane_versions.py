@@ -17,8 +17,9 @@ import pytest
 
 from pipeline.engine.checkpoint import restore_lane, take_checkpoint
 from pipeline.engine.lane import SNAPSHOT_VERSION
+from tests.properties.lane_run import make_lane
 from tests.properties.naughty_log import make_config, naughty_log
-from tests.properties.test_lane_snapshot import feed, make_lane
+from tests.properties.test_lane_snapshot import feed
 
 FOLDER = Path(__file__).with_name("state")
 FILES = sorted(FOLDER.glob("lane.v*.json"))

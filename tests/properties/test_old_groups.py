@@ -15,7 +15,7 @@ from pipeline.codecs.record import RecordBatch
 from pipeline.config.load import load_text
 from pipeline.engine.checkpoint import restore_lane
 from pipeline.engine.lane import Lane
-from tests.properties.test_groups import log_of
+from tests.properties.group_log import log_of
 
 HELD = json.loads((Path(__file__).parent / "state" / "river_groups.v1.json").read_text())
 
