@@ -125,6 +125,8 @@ def title_incident(
     if end:
         state = "new" if state == _NEW else state
         return f"{place}: {what}{many} {end}: was {state} for {format_duration(duration_ns)}{peak}"[:MAX_TITLE]
+    if not any(one.is_open or one.kind == "new_template" for one in series):  # not over yet: it may come back
+        state = f"quiet now, was {state}"
     since = f" for {format_duration(duration_ns)}" if duration_ns >= NS_PER_SEC else ""
     return f"{place}: {what}{many} {state}{since}{peak}"[:MAX_TITLE]
 

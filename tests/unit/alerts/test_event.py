@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import fields, replace
+from functools import partial
 from importlib import resources
 
 import orjson
@@ -160,6 +161,18 @@ def test_a_log_line_is_named_by_its_text_and_a_metric_by_its_name(event: AlertEv
     assert title_incident("P2", "a", "r", [long], 1, 0) == f'P2 a r: log line "{"x" * 79}…" never seen before'
     both = title_incident("P2", "a", "r", [replace(metric, series=LabelSet({"__name__": n})) for n in "abc"], 3, 0)
     assert " a and 2 more metrics 3 series" in both
+
+
+def test_what_has_calmed_down_is_not_told_as_if_it_went_on(event: AlertEvent) -> None:
+    (series,) = event.series
+    over = replace(series, ended_ns=series.last_ns + 1)
+    title = partial(title_incident, "P1", "business", "r")
+    assert "_a above band for 4 min (peak " in title([series], 1, 240 * NS_PER_SEC)
+    assert "_a quiet now, was above band for 4 min (peak " in title([over], 1, 240 * NS_PER_SEC)
+    assert "_a 2 series above band for 4 min (peak " in title([series, over], 2, 240 * NS_PER_SEC)
+    assert "_a resolved: was above band for 4 min (peak " in title([over], 1, 240 * NS_PER_SEC, "resolved")
+    new = replace(over, kind="new_template", value=None)
+    assert title([new], 1, 0).endswith(" never seen before")
 
 
 def test_a_series_is_written_out_once(event: AlertEvent) -> None:
