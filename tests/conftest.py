@@ -17,9 +17,10 @@ from pipeline.demo.brokers.apache_kafka import ApacheKafka
 from pipeline.demo.brokers.embedded import EmbeddedBroker
 from pipeline.errors import BrokerError
 
-settings.register_profile("same", derandomize=True)
-settings.register_profile("any", derandomize=False, suppress_health_check=list(HealthCheck))
-# One commit, one verdict: whoever changes nothing sees what everybody saw.  `make fuzz` is where new examples are looked for.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any", derandomize=False, deadline=None, suppress_health_check=list(HealthCheck))
+# One commit, one verdict: whoever changes nothing sees what everybody saw, on a busy machine too, where a fifth of a second passes
+# without anybody's fault.  `make fuzz` is where new examples are looked for.
 settings.load_profile("same")
 
 REQUIRE_KAFKA = "STREAMWARDEN_REQUIRE_KAFKA"
