@@ -13,22 +13,17 @@ __all__ = ["connection_arguments"]
 
 
 def connection_arguments(broker: BrokerSettings) -> dict[str, Any]:
-    """Arguments that every aiokafka client takes: servers, transport security, authentication.
-
-    Parameters
-    ----------
-    broker : BrokerSettings
-        Of the configuration.
+    """Arguments that every aiokafka client takes: those of `broker_access`, and the certificates that brokers are held to.
 
     Raises
     ------
     ConfigError
-        The password cannot be had.
+        As `broker_access`.
 
     Examples
     --------
-    >>> connection_arguments(BrokerSettings(bootstrap="kafka:9092"))
-    {'bootstrap_servers': ['kafka:9092'], 'security_protocol': 'PLAINTEXT'}
+    >>> sorted(connection_arguments(BrokerSettings.model_validate({"security": {"protocol": "ssl"}})))
+    ['bootstrap_servers', 'security_protocol', 'ssl_context']
     """
     arguments = broker_access(broker)
     if broker.security.protocol in ("ssl", "sasl_ssl"):
