@@ -93,7 +93,7 @@ def describe(report: dict[str, Any]) -> str:
 
 
 def draw(report: dict[str, Any], target: Path | IO[str]) -> None:
-    """Bars; logarithmic where they differ much."""
+    """Bars from zero; where they differ much, points on a logarithmic axis, which has no zero for bars to begin at."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -104,12 +104,18 @@ def draw(report: dict[str, Any], target: Path | IO[str]) -> None:
     medians = [median(one["cpu_us"] for one in report["results"][name]) / size for name in names]
     mpl.rcParams["svg.hashsalt"] = "streamwarden"
     figure, axes = plt.subplots(figsize=(8, 0.4 * len(names) + 1), layout="constrained")
-    bars = axes.barh(names, medians, color=["#1f6f5c" if name.startswith("worker") else "#9aa5b1" for name in names])
-    axes.bar_label(bars, [f"{one:.2f}" for one in medians], padding=3)
-    # A logarithmic axis has no zero: among values that are close its bars would exaggerate.
+    colors = ["#1f6f5c" if name.startswith("worker") else "#7b8794" for name in names]
     is_wide = max(medians) > _WIDE * min(medians)
     if is_wide:
+        axes.scatter(medians, names, c=colors, s=45, zorder=3)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.grid(axis="x", which="both", alpha=0.25)
+        for name, middle in zip(names, medians, strict=True):
+            axes.annotate(f"{middle:.2f}", (middle, name), xytext=(8, 0), textcoords="offset points", va="center")
+        axes.margins(x=0.12)
+    else:
+        axes.bar_label(axes.barh(names, medians, color=colors), [f"{one:.2f}" for one in medians], padding=3)
     axes.invert_yaxis()
     axes.set_xlabel(f"CPU time of the process a {'message' if size == 1 else 'sample'}, µs{' (logarithmic)' if is_wide else ''}")
     axes.spines[["top", "right"]].set_visible(False)
