@@ -13,7 +13,7 @@ from pipeline.crosscheck.base import CheckedAnomaly
 from pipeline.engine.anomaly import Anomaly
 from pipeline.errors import ConfigError, StreamwardenError
 
-__all__ = ["MIN_ID_CHARACTERS", "Trace", "explain"]
+__all__ = ["MIN_ID_CHARACTERS", "Trace", "check_id", "explain"]
 
 MIN_ID_CHARACTERS = 8
 _QUIET_CODES = ("refuted_muted", "replayed", "untracked", "late_verdict")
@@ -47,12 +47,23 @@ class Trace:
         return "\n".join([head, self.conclusion, *(f"  {format_rfc3339(time_ns)}  {text}" for time_ns, text in self.steps)])
 
 
-def _resolve(any_id: str, known: Iterable[str]) -> str:
+def check_id(any_id: str) -> None:
+    """See that enough of an id is given to look for it.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than `MIN_ID_CHARACTERS` characters.
+    """
     if len(any_id) < MIN_ID_CHARACTERS:
         raise ConfigError(
             f"id {any_id!r} is too short: found {len(any_id)} characters, expected at least {MIN_ID_CHARACTERS}; copy more of it",
             code="ID_SHORT",
         )
+
+
+def _resolve(any_id: str, known: Iterable[str]) -> str:
+    check_id(any_id)
     found = sorted({one for one in known if one.startswith(any_id)})
     if not found:
         raise StreamwardenError(

@@ -24,11 +24,13 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object in place of text.")] = False,
 ) -> None:
     """Trace an anomaly, an episode or an incident through every stage, with the reason of each step."""
+    from pipeline.alerts.explain import check_id
     from pipeline.alerts.explain import explain as trace_id
     from pipeline.client.connection import connection_settings
     from pipeline.client.evidence import read_evidence
     from pipeline.config.load import load_config
 
+    check_id(any_id)  # before anything is read for it
     loaded = load_config(config, overrides={"broker.bootstrap": broker})
     evidence = read_evidence(connection_settings(loaded.broker), loaded.outputs)
     trace = trace_id(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from pipeline.cli.bench import BENCHMARKS
 from pipeline.cli.main import build_app
+from pipeline.errors import ConfigError
 
 
 def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -33,3 +36,10 @@ def test_paragraphs_are_filled_and_lists_keep_their_lines(name: str) -> None:
             assert max(map(len, lines)) <= 78, f"too long for 80 columns: {max(lines, key=len)}"
         else:
             assert len(lines) == 1, f"would be broken where the source is: {lines[0]}"
+
+
+def test_an_id_that_is_too_short_is_told_before_a_broker_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.client.evidence.read_evidence", lambda *_: pytest.fail("a broker was asked"))
+    told = CliRunner().invoke(build_app(), ["explain", "abc", "--config", str(tmp_path / "none.yaml")])
+    assert isinstance(told.exception, ConfigError)
+    assert told.exception.code == "ID_SHORT"
