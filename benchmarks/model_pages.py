@@ -52,6 +52,20 @@ batches, nor on the other series in them, nor on a snapshot and restore in betwe
 [yours](#a-model-of-your-own).
 `learn_one` and `score_one` work on slot 0 as river's do.
 
+**Coming from river.** What was written for `river.anomaly`, `river.drift` and `river.time_series` runs by another import, to the
+same scores, in river's pipelines and evaluations too:
+
+```python
+from river import preprocessing
+from models import anomaly            # instead of: from river import anomaly
+
+model = preprocessing.MinMaxScaler() | anomaly.QuantileFilter(anomaly.HalfSpaceTrees(seed=42), q=0.95)
+model.learn_one({"heat": 0.3, "load": 0.5})
+```
+
+Constructors have river's parameters, and read its optimisers, statistics, searches and regressions; what has no compiled
+counterpart is refused with the cure. The same objects take many series in one call, as above.
+
 **Equal to river.** With the same parameters and seed, scores equal river 0.26.1's to the last bit; [where they do
 not](#known-differences) there is a reason, and a test that the difference still exists.
 

@@ -124,6 +124,11 @@ class Estimator(ABC):
         return False
 
     @property
+    def _supervised(self) -> bool:
+        """What river's pipelines ask of a step: whether `learn_one` takes a target, and not features alone."""
+        return True
+
+    @property
     def has_expected_value(self) -> bool:
         """False = `Scores.expected` is always NaN, so that nothing is above or below of it."""
         return True

@@ -18,7 +18,7 @@ class FeatureIndex:
     Parameters
     ----------
     names : sequence of str, optional
-        Names in column order.  None = the sorted names of the first dict given to `adopt`, as in river.
+        Names in column order.  None = those of the first dict given to `adopt`, in its order, in which river sums.
     n_features : int
         Number of columns while no name is known.
 
@@ -42,7 +42,7 @@ class FeatureIndex:
         """
         if self.names is not None or not x:
             return False
-        self.names = sorted(x)
+        self.names = list(x)
         self.n_features = len(self.names)
         return True
 

@@ -116,6 +116,20 @@ KNOWN_DIFFERENCES: tuple[Difference, ...] = (
         "State is a row of columns of known width.",
     ),
     Difference(
+        "parts_are_those_of_the_definition",
+        ("one_class_svm", "local_outlier_factor", "standard_absolute_deviation", "snarimax", "predictive_anomaly_detection"),
+        "Any optimiser, search, statistic or regressor can be given, and a series may have regressors of its own.",
+        "Plain gradient descent, the exact search, mean or median, and linear regressions; others are refused with the cure.",
+        "What is compiled is what is named; river_model runs the rest as it is.",
+    ),
+    Difference(
+        "one_bucket_a_level_is_allowed",
+        ("adwin",),
+        "With max_buckets=1 river's Rust library panics at some changes, where the window loses its last entry of a level.",
+        "It detects the change, and starts anew.",
+        "River is wrong here.",
+    ),
+    Difference(
         "seed_is_never_none",
         ("half_space_trees", "loda", "kswin"),
         "seed=None, the default, draws from the clock.",

@@ -71,6 +71,16 @@ class MultivariateEstimator(ColumnarEstimator):
         return {**parameters, "features": list(features)}
 
     @property
+    def _supervised(self) -> bool:
+        """False: features alone."""
+        return False
+
+    def adopt_names(self, x: object) -> None:
+        """Let the first dict of features fix their names, as learning it would."""
+        if isinstance(x, Mapping) and self._index.names is None and x:
+            self._adopt(list(x))
+
+    @property
     def has_expected_value(self) -> bool:
         """False: a vector as a whole is on no side of anything."""
         return False
@@ -105,15 +115,14 @@ class MultivariateEstimator(ColumnarEstimator):
     def learn_one(self, x: Mapping[str, float] | float) -> None:
         """Learn one dict of features (or the value of the only feature) in slot 0.
 
-        Without configured names the first dict fixes them, sorted; later features are left out, as in river's trees.
+        Without configured names the first dict fixes them, in its order; later features are left out, as in river's trees.
 
         Raises
         ------
         ShapeError
             The dict has other features than the columns that the model already holds state for.
         """
-        if isinstance(x, Mapping) and self._index.names is None and x:
-            self._adopt(sorted(x))
+        self.adopt_names(x)
         if not self._n_slots:
             self.reserve(1)
         self._fill(x)

@@ -65,6 +65,18 @@ class WrapperEstimator(ColumnarEstimator):
         return {**parameters, cls.inner_name: {"model": chosen["model"], "parameters": placed}}
 
     @property
+    def _supervised(self) -> bool:
+        """As the inner model."""
+        return self._inner._supervised
+
+    def adopt_names(self, x: object) -> None:
+        """Let the inner model take the names of its features from the first dict, before there are rows."""
+        inner: Any = self._inner
+        if hasattr(inner, "adopt_names"):
+            inner.adopt_names(x)
+            self.n_features = inner.n_features
+
+    @property
     def has_target(self) -> bool:
         """As the inner model."""
         return self._inner.has_target

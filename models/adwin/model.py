@@ -13,7 +13,7 @@ from models.adwin.window import Window, read_window
 from models.base import BoolColumn, FloatColumn, IntColumn, Snapshot
 from models.bound import Call
 from models.damage import find_not_finite
-from models.drift import DriftDetector
+from models.drift_detector import DriftDetector
 from models.parameters import Parameter
 from models.state_array import StateArray
 

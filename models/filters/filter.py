@@ -102,7 +102,9 @@ class Filter(WrapperEstimator):
         # A plain number, the usual case, is told from the rest at once: the general question takes as long as scoring.
         if not (math.isfinite(value) if type(value) is float else _has_value(value, getattr(detector, "feature_names", None))):
             return
-        self.reserve(1)
+        if not self._n_slots:
+            self.adopt_names(x)
+            self.reserve(1)
         score = 0.0 if self.is_withheld() else self.score_one(x, y)
         if kernel.admits(self._rule, self._rows, 0, score):
             detector.learn_one(x) if y is None else detector.learn_one(x, y)

@@ -84,6 +84,9 @@ class HoltWinters(Forecaster, UnivariateEstimator):
         {"beta": 0.1, "gamma": 0.3, "seasonality": 7, "multiplicative": True},
     )
 
+    bound: ClassVar[tuple[str, ...]] = ("_learn_y", "_forecast_next")
+    _forecast_next: Callable[[], float] | None = None
+
     def __init__(
         self,
         alpha: float = 0.3,
@@ -100,7 +103,6 @@ class HoltWinters(Forecaster, UnivariateEstimator):
         if (self._seasonality or gamma) and not beta:
             raise ParameterError(self.name, "beta", expected="a number above 0, because a season is smoothed", found=beta)
         self._knobs = np.array([self._parameters[key] or 0.0 for key in ("alpha", "beta", "gamma")])
-        self._forecast_next: Callable[[], float] | None = None
 
     def _find_damage(self, columns: Mapping[str, StateArray]) -> str:
         """See `ColumnarEstimator._find_damage`."""

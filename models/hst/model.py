@@ -141,8 +141,10 @@ class HalfSpaceTrees(SharedDrawEstimator):
         limits = self._parameters["limits"]
         if isinstance(limits, dict):
             names = self._index.names or []
-            unknown = set(limits) - set(names)
-            if names and unknown:
+            # As in river, limits of features that the first dict does not have say nothing; those of configured ones must fit.
+            configured = self._parameters["features"]
+            unknown = set(limits) - set(configured or limits)
+            if unknown:
                 raise ParameterError(self.name, "limits", expected=f"features among {', '.join(names)}", found=sorted(unknown))
             return [tuple(limits.get(name, (0.0, 1.0))) for name in names] or [(0.0, 1.0)] * self.n_features
         if limits is None or not isinstance(limits[0], list):

@@ -13,7 +13,7 @@ from scipy import stats
 
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.damage import find_not_finite, find_outside, find_ring_damage
-from models.drift import DriftDetector
+from models.drift_detector import DriftDetector
 from models.errors import ParameterError
 from models.kswin import kernel
 from models.kswin.state import N_WORDS, ROW

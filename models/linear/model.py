@@ -86,6 +86,8 @@ class LinearRegression(Forecaster):
     )
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"n_features": 3, "scale": "none", "learning_rate": 0.001})
 
+    bound: ClassVar[tuple[str, ...]] = ("_learn_row", "_predict_row")
+
     def __init__(
         self,
         learning_rate: float = 0.01,
@@ -162,8 +164,7 @@ class LinearRegression(Forecaster):
         ShapeError
             The first dict has another number of regressors than what was learned in columns so far.
         """
-        if self._index.names is None and x:
-            self._adopt(x)
+        self.adopt_names(x)
         if not self._n_slots:
             self.reserve(1)
         self._fill(x, y)
@@ -244,6 +245,11 @@ class LinearRegression(Forecaster):
         found[0] = error[0]
         return np.where(np.isfinite(found) & np.isfinite(X[0]), found, 0.0)
 
+    def adopt_names(self, x: object) -> None:
+        """Let the first dict of regressors fix their names, as learning it would."""
+        if isinstance(x, Mapping) and self._index.names is None and x:
+            self._adopt(x)
+
     def _adopt(self, x: Mapping[str, float]) -> None:
         """Name the columns after the regressors of `x`; rows reserved before are made anew when their number is another."""
         if self._n_slots and len(x) != self._index.n_features:
@@ -262,7 +268,7 @@ class LinearRegression(Forecaster):
         """Write regressors and value into `_row`, which is allocated once because allocating costs as much as predicting."""
         names = self._index.names
         if names is None:  # those the first dict learned would fix
-            names = sorted(x) if len(x) == self._index.n_features else ["" for _ in range(self._index.n_features)]
+            names = list(x) if len(x) == self._index.n_features else ["" for _ in range(self._index.n_features)]
         row = self._row[0]
         row[0] = to_number(y)
         for column, name in enumerate(names, 1):

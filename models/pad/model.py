@@ -87,13 +87,14 @@ class PredictiveAnomalyDetection(WrapperEstimator):
         {"forecaster": {"model": "holt_winters"}},
         {"forecaster": {"model": "linear_regression", "parameters": {"n_features": 2}}, "n_std": 2.0},
     )
+    bound: ClassVar[tuple[str, ...]] = ("_score_error", "_learn_error")
     _inner: Forecaster
+    _score_error: Callable[[float, float], float] | None = None
+    _learn_error: Callable[[float, float], None] | None = None
 
     def __init__(self, forecaster: Mapping[str, Any], horizon: int = 1, n_std: float = 3.0, warmup_period: int = 0) -> None:
         super().__init__(forecaster=forecaster, horizon=horizon, n_std=n_std, warmup_period=warmup_period)
         self._ask: Any = self._inner
-        self._score_error: Callable[[float, float], float] | None = None
-        self._learn_error: Callable[[float, float], None] | None = None
         self._n_std: float = self._parameters["n_std"]
         self._warmup_period: int = self._parameters["warmup_period"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from models.base import BoolColumn, FloatColumn, IntColumn
 from models.bound import Call
 from models.damage import MOST_SAMPLES, find_not_finite, find_outside
-from models.drift import DriftDetector
+from models.drift_detector import DriftDetector
 from models.page_hinkley import kernel
 from models.page_hinkley.state import ROW
 from models.parameters import Parameter

@@ -77,6 +77,7 @@ class OneClassSVM(MultivariateEstimator):
     )
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"n_features": 3, "nu": 0.3, "grace_period": 30})
     has_gate: ClassVar[bool] = True
+    bound: ClassVar[tuple[str, ...]] = ("_learn_entry", "_score_entry")
 
     def __init__(
         self,

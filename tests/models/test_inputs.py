@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,7 @@ from models import registry
 from models.base import Estimator, Scores
 from models.checks.comparison import flatten
 from models.errors import ShapeError
+from models.warmup import learn_and_score_one
 
 SLOT = np.zeros(1, dtype=np.int64)
 NUMBERS = [3, True, np.float32(2.5), np.float64(2.5), np.int64(2), np.uint8(7), np.array(2.5), Decimal("2.5"), Fraction(5, 2)]
@@ -74,6 +76,22 @@ def test_a_vector_is_a_dict_of_its_features(name: str) -> None:
     missing: Any = registry.build(name, {"features": ["a", "b"]})
     missing.learn_one({"a": 0.5})
     assert flatten(again.snapshot(SLOT)) == flatten(missing.snapshot(SLOT))
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_pickled_models_go_on_by_themselves(name: str) -> None:
+    for parameters in registry.variants(name):
+        fresh = registry.build(name, parameters)
+        used = pickle.loads(pickle.dumps(fresh))
+        learn_and_score_one(used)
+        learn_and_score_one(fresh)
+        kept = flatten(used.snapshot(SLOT))
+        assert kept == flatten(fresh.snapshot(SLOT))
+        copied = pickle.loads(pickle.dumps(used))
+        learn_and_score_one(copied, 0.25)
+        assert flatten(used.snapshot(SLOT)) == kept
+        learn_and_score_one(used, 0.25)
+        assert flatten(used.snapshot(SLOT)) == flatten(copied.snapshot(SLOT))
 
 
 class Frame:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import numpy as np
 import pytest
-from river import anomaly, drift, linear_model, neighbors, stats, time_series
+from river import anomaly, drift, linear_model, neighbors, optim, stats, time_series
 from river.utils.math import _euclidean_distance
 
+import models.anomaly
+import models.time_series
 from models import known_differences, registry
 from models.base import Scores
 from models.errors import ParameterError
@@ -313,6 +316,42 @@ def test_features_are_fixed() -> None:
         model.learn_one({"a": 1.0}, 1.0)
         model.learn_one({"a": 1.0, "b": 2.0}, 3.0)
     assert regression.predict_one({"b": 1.0}) != fixed.predict_one({"b": 1.0})
+
+
+def _distance(one: dict[str, float], other: dict[str, float]) -> float:
+    return abs(one["a"] - other["a"])
+
+
+def test_parts_are_those_of_the_definition() -> None:
+    machine = anomaly.OneClassSVM(optimizer=optim.Adam())
+    machine.learn_one({"a": 1.0})
+    refused: list[tuple[Any, dict[str, Any]]] = [
+        (models.anomaly.OneClassSVM, {"optimizer": optim.Adam()}),
+        (models.anomaly.OneClassSVM, {"intercept_lr": optim.schedulers.InverseScaling(0.1)}),
+        (models.anomaly.OneClassSVM, {"initializer": optim.initializers.Normal(seed=1)}),
+        (models.anomaly.LocalOutlierFactor, {"engine": neighbors.SWINN()}),
+        (models.anomaly.LocalOutlierFactor, {"engine": neighbors.LazySearch(window_size=30, dist_func=_distance)}),
+        (models.anomaly.StandardAbsoluteDeviation, {"sub_stat": stats.EWMean()}),
+        (models.time_series.SNARIMAX, {"p": 1, "d": 0, "q": 0, "regressor": linear_model.PARegressor()}),
+        (models.anomaly.PredictiveAnomalyDetection, {"predictive_model": linear_model.LinearRegression()}),
+        (models.anomaly.QuantileFilter, {"q": 0.9, "anomaly_detector": anomaly.LODA(seed=1)}),
+    ]
+    for made, arguments in refused:
+        with pytest.raises(ParameterError, match=r"expected .*; found "):
+            made(**arguments)
+    with pytest.raises(ParameterError, match="no regressors"):
+        models.time_series.SNARIMAX(p=1, d=0, q=0).learn_one(1.0, {"a": 1.0})
+    time_series.SNARIMAX(p=1, d=0, q=0).learn_one(1.0, {"a": 1.0})
+
+
+def test_one_bucket_a_level_is_allowed() -> None:
+    rng = random.Random(0)
+    values = [rng.gauss(0.0 if step < 1500 else 9.0, 1.0) for step in range(3000)]
+    parameters: dict[str, Any] = {"max_buckets": 1, "min_window_length": 1, "delta": 0.9, "clock": 33}
+    with pytest.raises(BaseException, match="slice index"):  # a panic of river's Rust library
+        list(map(drift.ADWIN(**parameters).update, values))
+    out, _ = _run(registry.build("adwin", parameters), values)
+    assert out.score[1500:1600].sum() > 0.0
 
 
 def test_seed_is_never_none() -> None:
