@@ -15,7 +15,7 @@ __all__ = ["check_contributions_are_numbers", "check_describe_is_plain", "check_
 
 
 def check_describe_is_plain(estimator_factory: EstimatorFactory) -> None:
-    """`describe` gives the model's name, readiness and bytes, all plain values that JSON can hold."""
+    """`describe` gives the model's name, readiness and bytes, plain values that JSON can hold; it is ready when its next sample is."""
     model = make_model(estimator_factory)
     run_stream(model, make_stream(model.n_features, n_samples=900))
     facts = dict(model.describe(1))
@@ -27,6 +27,13 @@ def check_describe_is_plain(estimator_factory: EstimatorFactory) -> None:
     assert facts.get("model") == model.name, f"describe gives {facts.get('model')!r} as the model; expected {model.name!r}"
     assert type(facts.get("ready")) is bool, "describe does not say whether the series is ready"
     assert facts.get("slot_nbytes") == model.slot_nbytes, "describe and `slot_nbytes` disagree"
+    model = make_model(estimator_factory)
+    clean = make_stream(model.n_features, n_series=1, n_samples=250, dirt=False)
+    for i in range(clean.size):
+        told = model.describe(0).get("ready")
+        found = bool(run_stream(model, clean[i : i + 1]).ready[0])
+        assert told == found, f"describe says ready={told} before sample {i}, for which the batch call says {found}"
+    assert model.state_nbytes > 0, "`state_nbytes` says that nothing is held of a series"
 
 
 def check_parts_explain_the_score(estimator_factory: EstimatorFactory) -> None:

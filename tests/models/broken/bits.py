@@ -58,6 +58,15 @@ class ChangesItsParameters(PlainLevel):
         super().__init__(rate / 2.0, grace_period)
 
 
+@flaw("parameters_round_trip", "changing what `parameters` returned changed the model")
+class GivesItsOwnParameters(PlainLevel):
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        if not hasattr(self, "_own"):
+            self._own = dict(super().parameters)
+        return self._own
+
+
 @flaw("parameters_round_trip", "a model made from `parameters`")
 class LeavesAParameterOut(PlainLevel):
     def __init__(self, rate: float = 0.125, grace_period: int = 5, made: int = 0) -> None:

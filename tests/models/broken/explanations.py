@@ -40,6 +40,21 @@ class DescribesOtherBytes(PlainLevel):
         return {**super().describe(slot), "slot_nbytes": 1}
 
 
+@flaw("describe_is_plain", "describe says ready=False before sample")
+class DescribesReadinessLate(PlainLevel):
+    def describe(self, slot: int) -> Mapping[str, float | int | str | bool]:
+        told = dict(super().describe(slot))
+        self._was_ready, was_ready = bool(told["ready"]), getattr(self, "_was_ready", False)
+        return {**told, "ready": was_ready}
+
+
+@flaw("describe_is_plain", "nothing is held of a series")
+class HoldsNothing(PlainLevel):
+    @property
+    def state_nbytes(self) -> int:
+        return 0
+
+
 @flaw("parts_explain_the_score", "with its parts")
 class ScoresOtherwiseWithParts(PlainLevel):
     def score_learn_many(self, slots: IntColumn, event_time_ns: IntColumn, X: FloatColumn, out: Scores) -> BoolColumn:
