@@ -1,5 +1,7 @@
 """river's drift detectors under river's names: what was written for ``river.drift`` runs by ``from models import drift``.
 
+Of what river's tell of themselves, ``ADWIN.n_detections`` and ``KSWIN.p_value`` are not kept.
+
 Examples
 --------
 >>> from models import drift

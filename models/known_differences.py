@@ -59,10 +59,12 @@ KNOWN_DIFFERENCES: tuple[Difference, ...] = (
             "snarimax",
             "holt_winters",
             "linear_regression",
+            "loda",
         ),
         "A finite value so great that a square, a sum or a difference overflows leaves infinities or NaN in the state, or raises "
         "OverflowError.",
-        "It is scored and not learned; adwin, page_hinkley and linear_regression pass it over.",
+        "It is scored and not learned; adwin, page_hinkley and linear_regression pass it over, "
+        "loda a sample of which a projection overflows.",
         "The same: no sample may poison a series.",
     ),
     Difference(

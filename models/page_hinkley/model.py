@@ -59,7 +59,7 @@ class PageHinkley(DriftDetector):
 
     name: ClassVar[str] = "page_hinkley"
     schema: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("min_instances", "int", 30, "Samples before the first detection.", minimum=1, maximum=1_000_000_000),
+        Parameter("min_instances", "int", 30, "Samples before the first detection.", minimum=0, maximum=1_000_000_000),
         Parameter("delta", "float", 0.005, "Deviation tolerated."),
         Parameter("threshold", "float", 50.0, "Distance of the sum from its extreme at which a change is detected.", minimum=0),
         Parameter("alpha", "float", 1 - 0.0001, "Forgetting factor of the sum.", minimum=0, maximum=1),

@@ -100,7 +100,8 @@ class SeasonalScorer(UnivariateEstimator):
     change of level the tail calls it normal within a few hundred samples, but ``expected`` follows with a half-life of 6,000 (a day at
     one every 15 s, three weeks at one every 5 min).  A steady trend leaves ``expected`` behind and widens the band.  Of a value
     with two states that flaps by itself an outage is hard to tell: take a drift detector of ``river.drift.binary``.  What comes
-    again and again, at no fixed time of day, is what the series is like, however bad.
+    again and again, at no fixed time of day, is what the series is like, however bad.  A value a million spreads away among the
+    first 30 samples makes it deaf to what is a hundred spreads away for some 8,000; a thousand spreads do no harm.
 
     Deviations from a plain mean: no single sample can more than double an all-history mean absolute deviation.
 

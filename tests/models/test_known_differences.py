@@ -176,22 +176,28 @@ def _overflow_theirs(name: str) -> float:
         for y in (1.0, 2.0, *([1.7e308] * 12), 2.0, 2.0):
             smoothed.learn_one(y)
         return float(smoothed.forecast(1)[0])
+    if name == "loda":
+        detector = anomaly.LODA(seed=1)
+        for y in (1.0, 2.0, 1.7e308):
+            detector.learn_one({"a": y, "b": y})
+        return min(edge for histogram in detector.histograms_ for bucket in histogram for edge in (bucket.left, bucket.right))
     regression = linear_model.LinearRegression()
     for y in (1.0, 2.0, 1e300, 1e300, 2.0):
         regression.learn_one({"a": y}, y)
     return float(regression.predict_one({"a": 1.0}))
 
 
-_FURTHER = ["ew_scorer", "quantile_scorer", "adwin", "page_hinkley", "snarimax", "holt_winters", "linear_regression"]
+_FURTHER = ["ew_scorer", "quantile_scorer", "adwin", "page_hinkley", "snarimax", "holt_winters", "linear_regression", "loda"]
 
 
 @pytest.mark.parametrize("name", _FURTHER)
 def test_overflow_stays_out_of_the_state(name: str) -> None:
     assert not abs(_overflow_theirs(name)) < 1e150
     rng = np.random.default_rng(4)
-    values = np.repeat(rng.normal(2.0, 1.0, 200)[:, None], 2 if name == "linear_regression" else 1, axis=1)
+    parameters = {"linear_regression": {"scale": "none"}, "loda": {"n_features": 2, "grace_period": 50}}.get(name, {})
+    values = np.repeat(rng.normal(2.0, 1.0, 200)[:, None], 2 if parameters else 1, axis=1)
     values[100:106] = np.array([1e200, 1.7e308, -1.7e308, 1.7e308, -1.7e308, 1e300])[:, None]
-    model = registry.build(name, {"scale": "none"} if name == "linear_regression" else {})
+    model = registry.build(name, parameters)
     out, ready = _run(model, values[:, 0] if values.shape[1] == 1 else values)
     assert np.isfinite(out.score).all()
     assert ready[-1]

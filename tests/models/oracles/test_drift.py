@@ -29,6 +29,7 @@ def _make_stream(n: int, seed: int) -> list[float]:
 DETECTORS = [
     ("page_hinkley", drift.PageHinkley, {}, 60_000),
     ("page_hinkley", drift.PageHinkley, {"threshold": 3.0, "mode": "up", "alpha": 0.99, "min_instances": 5}, 60_000),
+    ("page_hinkley", drift.PageHinkley, {"threshold": 0.5, "min_instances": 0}, 3_000),
     ("page_hinkley", drift.PageHinkley, {"threshold": 3.0, "mode": "down", "delta": 0.1}, 60_000),
     ("adwin", drift.ADWIN, {}, 100_000),
     ("adwin", drift.ADWIN, {"delta": 0.3, "clock": 1, "max_buckets": 2, "min_window_length": 2, "grace_period": 3}, 20_000),
