@@ -36,15 +36,13 @@ class ModelSettings(Section):
 
 
 class TailThreshold(Section):
-    """Cut on a tail probability that is calibrated per series.
-
-    It is made for rare cuts.  Of a model without a tail of its own, 0.01 is met by 4 to 6 in a hundred samples of plain noise, 0.001 by
-    1 to 2.6 in a thousand.
-    """
+    """Cut on a tail probability that is calibrated per series."""
 
     type: Literal["tail"] = Field("tail", description="A cut on the calibrated tail probability.")
     probability: Annotated[float, Field(gt=0, lt=0.5)] = Field(
-        1e-5, description="A sample whose tail probability is at or below this is anomalous."
+        1e-5,
+        description="A sample whose tail probability is at or below this is anomalous. For rare cuts: of a model without a tail of "
+        "its own, plain noise meets 0.001 up to 2.6 times as often as it says, 0.01 up to 6 times.",
     )
     min_samples: Annotated[int, Field(ge=10)] = Field(
         100, description="Scored samples a series must have had before its tail is trusted."
