@@ -6,6 +6,7 @@ validates the columns of a batch, and leaves the arithmetic to the subclass.
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -144,8 +145,8 @@ class ColumnarEstimator(Estimator):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Constructor parameters, JSON-serialisable."""
-        return dict(self._parameters)
+        """Constructor parameters, JSON-serialisable; a copy, also of a model's inside a model."""
+        return copy.deepcopy(self._parameters)
 
     @property
     def state_nbytes(self) -> int:

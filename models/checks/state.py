@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from models.base import Estimator
 from models.checks.comparison import EstimatorFactory, flatten, make_model, require_equal, require_raises
 from models.checks.cutting import Cutting, run_cut
 from models.checks.stream import Stream, concatenate, make_stream, run_stream
@@ -23,6 +24,7 @@ __all__ = [
     "check_restore_refuses_strangers",
     "check_snapshot_is_a_copy",
     "check_snapshot_restore_bit_identity",
+    "check_withheld_samples_teach_nothing",
 ]
 
 LEAK_NBYTES_A_SAMPLE = 4
@@ -131,6 +133,31 @@ def check_reset_gives_a_fresh_row(estimator_factory: EstimatorFactory) -> None:
     assert flatten(model.snapshot(kept)) == others, "reset changed another slot"
     mine = stream[stream.slots == 1]
     require_equal(run_stream(model, mine), run_stream(make_model(estimator_factory), mine), "a reset slot")
+
+
+def check_withheld_samples_teach_nothing(estimator_factory: EstimatorFactory) -> None:
+    """What a filter keeps out leaves what is expected, and whether it is ready, as they were; other series do not notice.
+
+    A model that takes `Estimator.withhold` as it is goes on bit by bit as if the samples had not come.
+    """
+    model, apart = make_model(estimator_factory), make_model(estimator_factory)
+    stream = make_stream(model.n_features)
+    early, kept_out, late = stream[:1500], stream[1500:1530], stream[1530:1700]
+    run_stream(model, early)
+    run_stream(apart, early)
+    for i, slot in enumerate(kept_out.slots):
+        mine = np.array([slot], dtype=np.int64)
+        others = np.array([other for other in range(3) if other != slot], dtype=np.int64)
+        kept = flatten(model.snapshot(others))
+        before = model.snapshot(mine)
+        run_stream(model, kept_out[i : i + 1])
+        model.withhold(mine, before)
+        assert flatten(model.snapshot(others)) == kept, "withholding changed another slot"
+    found, expected = run_stream(model, late), run_stream(apart, late)
+    assert found.ready.tobytes() == expected.ready.tobytes(), "samples that were withheld changed whether the model is ready"
+    assert found.out.expected.tobytes() == expected.out.expected.tobytes(), "samples that were withheld changed what is expected"
+    if type(model).withhold is Estimator.withhold:
+        require_equal(found, expected, "samples that were withheld")
 
 
 def check_reserve_keeps_rows(estimator_factory: EstimatorFactory) -> None:

@@ -188,3 +188,22 @@ class OwnsUpToEverySample(PlainLevel):
     @property
     def state_nbytes(self) -> int:
         return super().state_nbytes + int(self.counts.sum()) * 8
+
+
+@flaw("withheld_samples_teach_nothing", "changed whether the model is ready")
+class ForgetsAllWhenOneIsWithheld(PlainLevel):
+    def withhold(self, slots: IntColumn, before: Snapshot) -> None:
+        self.reset(slots)
+
+
+@flaw("withheld_samples_teach_nothing", "changed what is expected")
+class LearnsWhatIsWithheld(PlainLevel):
+    def withhold(self, slots: IntColumn, before: Snapshot) -> None:
+        pass
+
+
+@flaw("withheld_samples_teach_nothing", "withholding changed another slot")
+class WithholdsFromEverybody(PlainLevel):
+    def withhold(self, slots: IntColumn, before: Snapshot) -> None:
+        for slot in range(self.n_slots):
+            self.restore(np.array([slot], dtype=np.int64), before)
