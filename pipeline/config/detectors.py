@@ -41,8 +41,8 @@ class TailThreshold(Section):
     type: Literal["tail"] = Field("tail", description="A cut on the calibrated tail probability.")
     probability: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         1e-5,
-        description="A sample whose tail probability is at or below this is anomalous. For rare cuts: of a model without a tail of "
-        "its own, plain noise meets 0.001 up to 2.6 times as often as it says, 0.01 up to 6 times.",
+        description="A sample whose tail probability is at or below this is anomalous. Of a model without a tail of its own, "
+        "plain noise meets 0.01 up to 1.5 times as often as it says, 0.001 up to 2.7 times.",
     )
     min_samples: Annotated[int, Field(ge=10)] = Field(
         100, description="Scored samples a series must have had before its tail is trusted."

@@ -11,8 +11,8 @@ approximation; the share that does exceed it is measured, so an imperfect level 
 with k excesses seen.  The first part of the shape is a standing doubt: heavier than exponential, so that series with outliers of
 their own do not raise one alarm for each; the second is what the evidence allows: an exponential tail whose mean is known from k
 excesses predicts a Pareto tail with shape 1 / k, so that early on only the grossly unlikely is called unlikely.  What is learned is
-clipped at ten mean excesses, and a sample below the cut counts a tenth: anomalies do not blunt the threshold, a lasting change does in
-the end.
+clipped at ten mean excesses, and a sample below the cut, and below 0.001, counts a tenth: anomalies do not blunt the threshold, a
+lasting change does in the end.
 
 For models whose score is one minus a nominal tail probability, x is minus the decimal logarithm of that probability, and the larger of
 the nominal and the estimated tail counts.  A model that declares ``is_calibrated`` is taken at its word, p = 1 - score: the

@@ -21,7 +21,9 @@ EXCESS_CLIP = 10.0
 FIRST_EXCESS_CLIP = 100.0
 SPREAD_CLIP = 10.0
 BURN_IN = 20
+# Beyond the cut, if it is a rare one: a tenth of what is above a lenient cut would be missing in the tail.
 RARE_WEIGHT = 0.1
+RARE_TAIL = 0.001
 QUANTILE_GAIN = 6.0
 RATE_PRIOR = 50.0
 SMALLEST_TAIL = 1e-300
@@ -149,4 +151,4 @@ def judge_many(
         if scale_kind == CALIBRATED:
             row.n += 1.0
         else:
-            learn(row, surprise, RARE_WEIGHT if is_rare else 1.0)
+            learn(row, surprise, RARE_WEIGHT if is_rare and p <= RARE_TAIL else 1.0)

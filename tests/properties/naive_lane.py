@@ -98,7 +98,7 @@ class NaiveDetector:
                 verdict = None
         else:
             verdict = score >= self.settings.threshold.score  # type: ignore[union-attr]
-        self.tail.learn(x, 0.1 if rare else 1.0)
+        self.tail.learn(x, 0.1 if rare and p <= 0.001 else 1.0)
         if verdict is None:
             return None, ""
         fate = ""
