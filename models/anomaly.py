@@ -39,6 +39,7 @@ from models.pad import model as pad
 from models.river_parts import read_engine, read_model, read_optimizer, read_rate, read_regression, read_statistic
 from models.sad import model as sad
 from models.svm import model as svm
+from models.wrapper import WrapperEstimator
 
 __all__ = [
     "LODA",
@@ -116,7 +117,32 @@ class LocalOutlierFactor(lof.LocalOutlierFactor):
         super().__init__(n_neighbors=n_neighbors, window_size=read_engine(self.name, engine))
 
 
-class PredictiveAnomalyDetection(pad.PredictiveAnomalyDetection):
+class _AroundGiven(WrapperEstimator):
+    """Around the very model it is given, with what that has learned."""
+
+    _given: Estimator | None = None
+
+    def _take(self, parameter: str, inner: Any) -> dict[str, Any]:
+        """Keep `inner` where it is a model, and return what names it."""
+        self._given = inner if isinstance(inner, Estimator) else None
+        return read_model(self.name, parameter, inner)
+
+    def _build_inner(self, name: str, parameters: Mapping[str, Any]) -> Any:
+        # Built all the same: what a wrapper does not take is refused there.
+        built = super()._build_inner(name, parameters)
+        return built if self._given is None else self._given
+
+
+class _Filter(_AroundGiven):
+    """What both filters tell of their detector."""
+
+    @property
+    def anomaly_detector(self) -> Estimator:
+        """The detector behind the filter."""
+        return self._inner
+
+
+class PredictiveAnomalyDetection(_AroundGiven, pad.PredictiveAnomalyDetection):
     """`models.pad.model.PredictiveAnomalyDetection`, made as river's.
 
     Parameters
@@ -137,13 +163,8 @@ class PredictiveAnomalyDetection(pad.PredictiveAnomalyDetection):
         elif isinstance(predictive_model, base.Base) and not isinstance(predictive_model, Estimator):
             read = read_regression(self.name, "predictive_model", predictive_model, preprocessing.MinMaxScaler)
             predictive_model = LinearRegression(**read)
-        self._given = predictive_model if isinstance(predictive_model, Estimator) else None
-        chosen = read_model(self.name, "predictive_model", predictive_model)
-        super().__init__(chosen, horizon=horizon, n_std=n_std, warmup_period=warmup_period)
-
-    def _build_inner(self, name: str, parameters: Mapping[str, Any]) -> Any:
-        built = super()._build_inner(name, parameters)
-        return built if self._given is None else self._given
+        chosen = self._take("predictive_model", predictive_model)
+        super().__init__(forecaster=chosen, horizon=horizon, n_std=n_std, warmup_period=warmup_period)
 
     @property
     def predictive_model(self) -> Estimator:
@@ -151,7 +172,7 @@ class PredictiveAnomalyDetection(pad.PredictiveAnomalyDetection):
         return self._inner
 
 
-class ThresholdFilter(filters.ThresholdFilter):
+class ThresholdFilter(_Filter, filters.ThresholdFilter):
     """`models.filters.model.ThresholdFilter`, made as river's.
 
     Parameters
@@ -165,20 +186,11 @@ class ThresholdFilter(filters.ThresholdFilter):
     """
 
     def __init__(self, anomaly_detector: Any, threshold: float, protect_anomaly_detector: bool = True) -> None:
-        self._given = anomaly_detector if isinstance(anomaly_detector, Estimator) else None
-        chosen = read_model(self.name, "anomaly_detector", anomaly_detector)
-        super().__init__(chosen, threshold=threshold, protect=protect_anomaly_detector)
-
-    def _build_inner(self, name: str, parameters: Mapping[str, Any]) -> Estimator:
-        return super()._build_inner(name, parameters) if self._given is None else self._given
-
-    @property
-    def anomaly_detector(self) -> Estimator:
-        """The detector behind the filter."""
-        return self._inner
+        chosen = self._take("anomaly_detector", anomaly_detector)
+        super().__init__(detector=chosen, threshold=threshold, protect=protect_anomaly_detector)
 
 
-class QuantileFilter(filters.QuantileFilter):
+class QuantileFilter(_Filter, filters.QuantileFilter):
     """`models.filters.model.QuantileFilter`, made as river's.
 
     Parameters
@@ -192,16 +204,8 @@ class QuantileFilter(filters.QuantileFilter):
     """
 
     def __init__(self, anomaly_detector: Any, q: float, protect_anomaly_detector: bool = True) -> None:
-        self._given = anomaly_detector if isinstance(anomaly_detector, Estimator) else None
-        super().__init__(read_model(self.name, "anomaly_detector", anomaly_detector), q=q, protect=protect_anomaly_detector)
-
-    def _build_inner(self, name: str, parameters: Mapping[str, Any]) -> Estimator:
-        return super()._build_inner(name, parameters) if self._given is None else self._given
-
-    @property
-    def anomaly_detector(self) -> Estimator:
-        """The detector behind the filter."""
-        return self._inner
+        chosen = self._take("anomaly_detector", anomaly_detector)
+        super().__init__(detector=chosen, q=q, protect=protect_anomaly_detector)
 
     @property
     def q(self) -> float:

@@ -32,6 +32,11 @@ def _refuse_regressors(model: str, parameter: str, given: Any) -> None:
         raise ParameterError(model, parameter, expected="no regressors beside the series itself", found=given, cure=cure)
 
 
+def _settle_target(y: Any, x: Any) -> tuple[Any, Any]:
+    """Target and regressors; filters and river's supervised detectors call with ``(x, y)``."""
+    return (x, y) if y is None or isinstance(y, Mapping) else (y, x)
+
+
 class HoltWinters(holt_winters.HoltWinters):
     """`models.holt_winters.model.HoltWinters`, made and called as river's.
 
@@ -65,7 +70,7 @@ class HoltWinters(holt_winters.HoltWinters):
 
     def learn_one(self, y: Any, x: Any = None) -> None:  # type: ignore[override]
         """Learn `y` in slot 0; ``learn_one(None, y)`` as well, as the other models of one value; `x` is ignored, as in river."""
-        super().learn_one(x if y is None or isinstance(y, Mapping) else y)
+        super().learn_one(_settle_target(y, x)[0])
 
     def forecast(self, horizon: int, xs: Any = 0) -> list[float]:
         """Values expected 1 .. `horizon` samples ahead; of another slot than 0 when `xs` is its number."""
@@ -110,18 +115,13 @@ class SNARIMAX(snarimax.SNARIMAX):
 
     def learn_one(self, y: Any, x: Any = None) -> None:  # type: ignore[override]
         """Learn `y` in slot 0; ``learn_one(None, y)`` as well, as the other models of one value."""
-        super().learn_one(*_settle_target(self.name, y, x))
+        target, regressors = _settle_target(y, x)
+        _refuse_regressors(self.name, "x", regressors)
+        super().learn_one(target)
 
     def forecast(self, horizon: int, xs: Any = 0) -> list[float]:
         """Values expected 1 .. `horizon` samples ahead; of another slot than 0 when `xs` is its number."""
         return super().forecast(horizon, _settle_slot(self.name, xs))
-
-
-def _settle_target(model: str, y: Any, x: Any) -> tuple[Any]:
-    if y is None or isinstance(y, Mapping):  # (x, y), as filters and river's supervised detectors call
-        x, y = y, x
-    _refuse_regressors(model, "x", x)
-    return (y,)
 
 
 def _settle_slot(model: str, xs: Any) -> int:

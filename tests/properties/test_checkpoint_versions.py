@@ -64,9 +64,7 @@ def test_a_topic_of_that_version_is_restored_and_goes_on(path: Path) -> None:
         assert lane.next_offset == saved["offset"]
         anomalies, _ = feed(lane, [(offset, time, unpack(key), unpack(value)) for offset, time, key, value in saved["rows"]])
         assert len(anomalies) >= 3
-        # How a sentence is worded is no part of a checkpoint.
-        told = [json.loads(one) | {"explanation": ""} for one in anomalies]
-        assert told == [one | {"explanation": ""} for one in saved["anomalies"]]
+        assert [json.loads(one) for one in anomalies] == saved["anomalies"]
         # The next owner's checkpoint takes its place.
         await store.save(lane.next_offset, take_checkpoint(lane, is_full=True).encode())
         again = await open_store(records).load()

@@ -88,6 +88,13 @@ def test_an_ordinary_sample_is_hardly_ever_confirmed_and_mostly_refuted(kind: st
 
 @pytest.mark.parametrize("family", PROVIDERS)
 def test_a_spike_like_those_before_is_refuted(family: str) -> None:
+    values = np.random.default_rng(3).normal(10, 1, 64)
+    values[3::6] += 20
+    assert PROVIDERS[family].judge_one(with_context(values)).outcome == "refuted"
+
+
+@pytest.mark.parametrize("family", PROVIDERS)
+def test_a_spike_like_those_before_is_never_confirmed(family: str) -> None:
     outcomes = Counter()
     for seed in range(40):
         values = np.random.default_rng(seed).normal(10, 1, 64)
